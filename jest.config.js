@@ -1,0 +1,53 @@
+// jest sets 'test', at which the SDK logs every request.
+process.env.NODE_ENV = 'development';
+
+// ESM on Node 20: the SDK reaches `uuid` (ESM-only) through require, so that one package is compiled to CommonJS.
+const shared = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^nestjs-milvus$': '<rootDir>/lib/index.ts',
+    '^nestjs-milvus/testing$': '<rootDir>/lib/testing/index.ts',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample-app/dist/'],
+  setupFiles: ['reflect-metadata', '<rootDir>/test/support/quiet-nest.ts'],
+  transformIgnorePatterns: ['/node_modules/(?!uuid/)'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          keepClassNames: true,
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+    '/node_modules/uuid/.+\\.js$': ['@swc/jest', { module: { type: 'commonjs' } }],
+  },
+};
+
+const project = (displayName, files) => ({ ...shared, displayName, ...files });
+
+export default {
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['lib/**/*.ts'],
+  // Real servers share the machine with the tests: more workers than this only make each other wait.
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  projects: [
+    project('unit', {
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      testPathIgnorePatterns: ['<rootDir>/test/integration/', '<rootDir>/test/fault/'],
+    }),
+    project('fault', { testMatch: ['<rootDir>/test/fault/**/*.spec.ts'] }),
+    project('integration', {
+      testMatch: ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/sample-app/test/**/*.spec.ts'],
+    }),
+  ],
+};
