@@ -1,0 +1,61 @@
+import { MilvusError, type MilvusErrorContext } from './milvus-error.js';
+
+/** The call got no answer of Milvus: the way there failed, or was closed, or took too long. */
+export class MilvusConnectionError extends MilvusError {
+  override readonly code: string = 'MILVUS_CONNECTION';
+}
+
+/** One or more clients could not start with the application. Everything that was opened is closed again. */
+export class MilvusInitializationError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_INITIALIZATION';
+}
+
+/** Milvus refused the credentials (gRPC 16), before it executed anything. */
+export class MilvusAuthenticationError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_AUTHENTICATION';
+}
+
+/** The whole-call deadline passed: `timeouts`, or the request's own `timeout`. */
+export class MilvusDeadlineExceededError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_DEADLINE_EXCEEDED';
+}
+
+/** The client is draining or closed. */
+export class MilvusClosedError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_CLOSED';
+}
+
+/** Milvus cannot be reached, or the connection broke under the call. The place for a fallback. */
+export class MilvusUnavailableError extends MilvusConnectionError {
+  override readonly code: string = 'MILVUS_UNAVAILABLE';
+}
+
+/** No connection could be established within `pool.connectTimeoutMs`. */
+export class MilvusConnectTimeoutError extends MilvusUnavailableError {
+  override readonly code = 'MILVUS_CONNECT_TIMEOUT';
+}
+
+/** What the pool looked like when a call found no room. */
+export interface MilvusPoolSnapshot {
+  /** Open connections. */
+  size: number;
+  /** Most connections the pool may open. */
+  maxConnections: number;
+  /** Calls on the wire. */
+  inFlight: number;
+  /** Calls waiting for room. */
+  pending: number;
+}
+
+/** The pool had no room: its waiting line was full, or `pool.acquireTimeoutMs` passed. Nothing was sent. */
+export class MilvusPoolExhaustedError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_POOL_EXHAUSTED';
+
+  constructor(
+    message: string,
+    readonly snapshot: MilvusPoolSnapshot,
+    context: MilvusErrorContext,
+  ) {
+    super(message, context);
+  }
+}

@@ -1,0 +1,35 @@
+/** What every error of this package can tell about where it happened. */
+export interface MilvusErrorContext {
+  /** Name of the client, as registered with `MilvusModule`. */
+  client: string;
+  /** Public method of the client that was called, e.g. `search`. */
+  method?: string;
+  /** How often the RPC was sent or tried, when it was. */
+  attempts?: number;
+  /** Numeric gRPC status code, when a gRPC status is the reason. */
+  grpcCode?: number;
+  cause?: unknown;
+}
+
+/**
+ * The one base of everything this package throws.
+ *
+ * `code` is stable and meant for programs; `message` is meant for people and names the client and the remedy.
+ * No message holds a token or password.
+ */
+export class MilvusError extends Error {
+  readonly code: string = 'MILVUS_ERROR';
+  readonly client: string;
+  declare readonly method?: string;
+  declare readonly attempts?: number;
+  declare readonly grpcCode?: number;
+
+  constructor(message: string, context: MilvusErrorContext) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.name = new.target.name;
+    this.client = context.client;
+    if (context.method !== undefined) this.method = context.method;
+    if (context.attempts !== undefined) this.attempts = context.attempts;
+    if (context.grpcCode !== undefined) this.grpcCode = context.grpcCode;
+  }
+}

@@ -1,0 +1,24 @@
+import { deepFreeze } from './deep-freeze.js';
+import type { EndpointOptions, ResolvedClientOptions } from './resolved-options.js';
+
+type OptionDefaults = Omit<ResolvedClientOptions, 'name' | 'endpoint' | 'credentials'> &
+  Pick<EndpointOptions, 'pool'>;
+
+/** What holds where an option is not given; the reason of each number stands with `MilvusClientOptions`. */
+export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
+  database: 'default',
+  pool: {
+    minConnections: 1,
+    maxConnections: 4,
+    maxStreamsPerConnection: 100,
+    acquireTimeoutMs: 5_000,
+    maxPending: 1_000,
+    connectTimeoutMs: 10_000,
+    keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
+    maxReceiveBytes: 268_435_456,
+  },
+  timeouts: { readMs: 10_000, writeMs: 60_000, adminMs: 60_000, waitMs: 600_000 },
+  startup: { mode: 'eager', timeoutMs: 10_000 },
+  shutdown: { drainTimeoutMs: 10_000 },
+  health: { timeoutMs: 2_000 },
+});

@@ -1,0 +1,176 @@
+/** TLS to the endpoint. Certificates are file paths (`string`) or contents (`Buffer`, or a PEM `string`). */
+export interface MilvusTlsOptions {
+  /** Certificate authority to trust instead of the system's. */
+  ca?: string | Buffer;
+  /** Client certificate, for mTLS; needs `key`. */
+  cert?: string | Buffer;
+  /** Private key of the client certificate; needs `cert`. */
+  key?: string | Buffer;
+  /** Name expected in the server's certificate, when it is not the host of the address. */
+  serverName?: string;
+  /**
+   * `false` accepts any certificate: for tests only.
+   * @defaultValue true
+   */
+  rejectUnauthorized?: boolean;
+  /** The SDK's name of `ca` as a file. */
+  rootCertPath?: string;
+  /** The SDK's name of `ca` as contents. */
+  rootCert?: Buffer;
+  /** The SDK's name of `key` as a file. */
+  privateKeyPath?: string;
+  /** The SDK's name of `key` as contents. */
+  privateKey?: Buffer;
+  /** The SDK's name of `cert` as a file. */
+  certChainPath?: string;
+  /** The SDK's name of `cert` as contents. */
+  certChain?: Buffer;
+  /** The SDK's name of `rejectUnauthorized: false`. */
+  skipCertCheck?: boolean;
+}
+
+/** HTTP/2 PING, which finds a peer that is gone without having said so. */
+export interface MilvusKeepaliveOptions {
+  /**
+   * Send a PING when nothing was received for this long, in ms. Milvus Lite counts pings below 5 min without data as
+   * strikes; a full Milvus allows one every 5 s.
+   * @defaultValue 30000
+   */
+  intervalMs?: number;
+  /**
+   * Close the connection when a PING is not answered for this long, in ms.
+   * @defaultValue 5000
+   */
+  timeoutMs?: number;
+  /**
+   * PING also while no call is in flight. Off, because servers may answer it with GOAWAY too_many_pings, and a full
+   * Milvus answers no PING before the first request.
+   * @defaultValue false
+   */
+  withoutCalls?: boolean;
+}
+
+/** How many connections, and how long to wait for one. A connection carries many calls at once. */
+export interface MilvusPoolOptions {
+  /**
+   * Connections kept open.
+   * @defaultValue 1
+   */
+  minConnections?: number;
+  /**
+   * Most connections to open when those there are busy. At 100 calls in flight, 4 instead of 1 doubled throughput
+   * and halved the tail against a Go server.
+   * @defaultValue 4
+   */
+  maxConnections?: number;
+  /**
+   * Most calls in flight on one connection; the server's own limit counts too. 100 is what gRPC servers commonly
+   * allow.
+   * @defaultValue 100
+   */
+  maxStreamsPerConnection?: number;
+  /**
+   * Longest a call waits for room on a connection, in ms; its own deadline may be sooner.
+   * @defaultValue 5000
+   */
+  acquireTimeoutMs?: number;
+  /**
+   * Most calls that wait at once; the next one fails with `MilvusPoolExhaustedError`.
+   * @defaultValue 1000
+   */
+  maxPending?: number;
+  /**
+   * Hard limit of one attempt to connect (name lookup, TCP, TLS and HTTP/2 settings together), in ms.
+   * @defaultValue 10000
+   */
+  connectTimeoutMs?: number;
+  keepalive?: MilvusKeepaliveOptions;
+  /**
+   * Largest answer taken, in bytes, after decompression.
+   * @defaultValue 268435456 (256 MiB, the most a Milvus proxy sends by default)
+   */
+  maxReceiveBytes?: number;
+}
+
+/** Whole-call deadlines by the class of the method, in ms. A request's own `timeout` beats them. */
+export interface MilvusTimeoutOptions {
+  /**
+   * `search`, `query`, `get`, `describe…`, `list…`, `has…` and the like.
+   * @defaultValue 10000
+   */
+  readMs?: number;
+  /**
+   * `insert`, `upsert`, `delete`.
+   * @defaultValue 60000
+   */
+  writeMs?: number;
+  /**
+   * Everything that changes collections, indexes, users, databases.
+   * @defaultValue 60000
+   */
+  adminMs?: number;
+  /**
+   * Methods that poll until something is done: `loadCollection`, `flushSync`, `createCollection` and the like.
+   * @defaultValue 600000
+   */
+  waitMs?: number;
+}
+
+export interface MilvusStartupOptions {
+  /**
+   * - `eager`: the application starts only when Milvus accepted this client's credentials and database.
+   * - `background`: the application starts at once and the client keeps trying.
+   * - `lazy`: the first call connects.
+   * @defaultValue 'eager'
+   */
+  mode?: 'eager' | 'background' | 'lazy';
+  /**
+   * Longest the application waits for this client when `eager`, in ms.
+   * @defaultValue 10000
+   */
+  timeoutMs?: number;
+}
+
+export interface MilvusShutdownOptions {
+  /**
+   * Longest that calls in flight may go on after the shutdown began, in ms; what is left is cancelled.
+   * @defaultValue 10000
+   */
+  drainTimeoutMs?: number;
+}
+
+export interface MilvusHealthOptions {
+  /**
+   * Time limit of a health check or ping that names none, in ms. Below the 1 s to 10 s that probes usually allow.
+   * @defaultValue 2000
+   */
+  timeoutMs?: number;
+}
+
+/** Options of one named client. Unknown keys and wrong values are refused when the application starts. */
+export interface MilvusClientOptions {
+  /**
+   * `host:port`, or `http(s)://user:password@host:port/database`; several are tried in turn. IPv6 hosts stand in
+   * brackets. Without a port: 443 for `https`, else 19530. Explicit fields beat what stands in the URL.
+   */
+  address: string | string[];
+  /** `true` is TLS with the system's authorities, like an `https` address. */
+  tls?: boolean | MilvusTlsOptions;
+  /** The SDK's name of `tls: true`. */
+  ssl?: boolean;
+  pool?: MilvusPoolOptions;
+  /** API key or `user:password`. Not together with `username`. */
+  token?: string;
+  username?: string;
+  /** An empty password is allowed. */
+  password?: string;
+  /**
+   * Database of every call that names none.
+   * @defaultValue 'default'
+   */
+  database?: string;
+  timeouts?: MilvusTimeoutOptions;
+  startup?: MilvusStartupOptions;
+  shutdown?: MilvusShutdownOptions;
+  health?: MilvusHealthOptions;
+}

@@ -1,0 +1,70 @@
+import { resolveAddresses } from './address-list.js';
+import { checkOptions } from './check-options.js';
+import { deepFreeze } from './deep-freeze.js';
+import { optionDefaults } from './defaults.js';
+import type { MilvusPoolOptions } from './milvus-client-options.js';
+import { OptionFaults } from './option-faults.js';
+import { resolveCredentials } from './resolve-credentials.js';
+import { resolveTls } from './resolve-tls.js';
+import type { EndpointOptions, ResolvedClientOptions } from './resolved-options.js';
+
+/**
+ * Validates one client's options, reads the files they name and fills in the defaults. The result is frozen, all of
+ * it.
+ *
+ * @throws MilvusConfigurationError that lists every fault with its remedy, and no secret
+ */
+export function resolveClientOptions(name: string, options: unknown): ResolvedClientOptions {
+  const faults = new OptionFaults();
+  const sound = checkOptions(options, faults);
+  // Without any options there is only one thing to say.
+  if (!faults.none('')) faults.throwIfAny(name);
+
+  const url = resolveAddresses(sound.address, faults);
+  const tls = resolveTls(sound, url.secure, faults);
+  const credentials = resolveCredentials(sound, url, faults);
+  const database = sound.database || url.database || optionDefaults.database;
+  if (!/^[\x21-\x7e]+$/.test(database)) {
+    // HTTP/2 would refuse the header of every call.
+    faults.add(
+      sound.database ? 'database' : 'address',
+      'names a database with characters other than visible ASCII',
+    );
+  }
+  const pool = resolvePool(sound.pool, faults);
+  faults.throwIfAny(name);
+
+  return deepFreeze({
+    name,
+    endpoint: { addresses: url.addresses, ...(tls && { tls }), pool },
+    ...(credentials && { credentials }),
+    database,
+    timeouts: fill(optionDefaults.timeouts, sound.timeouts),
+    startup: fill(optionDefaults.startup, sound.startup),
+    shutdown: fill(optionDefaults.shutdown, sound.shutdown),
+    health: fill(optionDefaults.health, sound.health),
+  });
+}
+
+function resolvePool(given: MilvusPoolOptions = {}, faults: OptionFaults): EndpointOptions['pool'] {
+  const { keepalive, ...flat } = given;
+  const pool = {
+    ...fill(optionDefaults.pool, flat),
+    keepalive: fill(optionDefaults.pool.keepalive, keepalive),
+  };
+  const { minConnections: min, maxConnections: max } = pool;
+  if (min > max && faults.none('pool.minConnections', 'pool.maxConnections')) {
+    const limit = given.maxConnections === undefined ? 'whose default is' : 'which is';
+    faults.add(
+      'pool.minConnections',
+      `is ${min}, above pool.maxConnections, ${limit} ${max}: lower the one or raise the other`,
+    );
+  }
+  return pool;
+}
+
+/** A value of `undefined` counts as not given. */
+function fill<T extends object>(defaults: T, given: Partial<T> = {}): T {
+  const entries = Object.entries(defaults).map(([key, value]) => [key, given[key as keyof T] ?? value]);
+  return Object.fromEntries(entries) as T;
+}

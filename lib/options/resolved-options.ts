@@ -1,0 +1,41 @@
+import type { SecureContextOptions } from 'node:tls';
+
+/** One server to connect to. IPv6 hosts are bare, without brackets. */
+export interface MilvusAddress {
+  host: string;
+  port: number;
+}
+
+/** TLS with every file read; `undefined` in {@link EndpointOptions} means plain text. */
+export interface ResolvedTls extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
+  serverName?: string;
+  rejectUnauthorized: boolean;
+}
+
+/** Everything about connections, and nothing about who is calling. */
+export interface EndpointOptions {
+  addresses: readonly MilvusAddress[];
+  tls?: ResolvedTls;
+  pool: {
+    minConnections: number;
+    maxConnections: number;
+    maxStreamsPerConnection: number;
+    acquireTimeoutMs: number;
+    maxPending: number;
+    connectTimeoutMs: number;
+    keepalive: { intervalMs: number; timeoutMs: number; withoutCalls: boolean };
+    maxReceiveBytes: number;
+  };
+}
+
+/** One client's options, validated, with defaults filled in and addresses parsed. */
+export interface ResolvedClientOptions {
+  name: string;
+  endpoint: EndpointOptions;
+  credentials?: { token: string } | { username: string; password: string };
+  database: string;
+  timeouts: { readMs: number; writeMs: number; adminMs: number; waitMs: number };
+  startup: { mode: 'eager' | 'background' | 'lazy'; timeoutMs: number };
+  shutdown: { drainTimeoutMs: number };
+  health: { timeoutMs: number };
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import type {
+  MilvusClientOptions,
+  MilvusHealthOptions,
+  MilvusKeepaliveOptions,
+  MilvusPoolOptions,
+  MilvusShutdownOptions,
+  MilvusStartupOptions,
+  MilvusTimeoutOptions,
+  MilvusTlsOptions,
+} from './milvus-client-options.js';
+import {
+  contents,
+  duration,
+  fileOrContents,
+  flag,
+  integer,
+  kindOf,
+  nonEmptyText,
+  oneOf,
+  text,
+} from './option-types.js';
+
+/** A gRPC frame tells its length in four bytes. */
+const LARGEST_FRAME_BYTES = 4_294_967_295;
+
+/** One schema for each option there is, and none besides: a forgotten one does not compile. */
+type Shape<T> = { [K in keyof Required<T>]: z.ZodType<T[K] | undefined> };
+
+function group<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape, {
+    error: ({ code, input }) =>
+      code === 'invalid_type' ? `must be an object, but is ${kindOf(input)}` : undefined,
+  });
+}
+
+const tls = group({
+  ca: fileOrContents(),
+  cert: fileOrContents(),
+  key: fileOrContents(),
+  serverName: nonEmptyText(),
+  rejectUnauthorized: flag(),
+  rootCertPath: text(),
+  rootCert: contents(),
+  privateKeyPath: text(),
+  privateKey: contents(),
+  certChainPath: text(),
+  certChain: contents(),
+  skipCertCheck: flag(),
+} satisfies Shape<MilvusTlsOptions>);
+
+const keepalive = group({
+  intervalMs: duration(),
+  timeoutMs: duration(),
+  withoutCalls: flag(),
+} satisfies Shape<MilvusKeepaliveOptions>);
+
+const pool = group({
+  minConnections: integer(0),
+  maxConnections: integer(1),
+  maxStreamsPerConnection: integer(1),
+  acquireTimeoutMs: duration(),
+  // Not 0: the call that makes a pool connect waits too.
+  maxPending: integer(1),
+  connectTimeoutMs: duration(),
+  keepalive: keepalive.optional(),
+  maxReceiveBytes: integer(1, LARGEST_FRAME_BYTES, ' (bytes)'),
+} satisfies Shape<MilvusPoolOptions>);
+
+const timeouts = group({
+  readMs: duration(),
+  writeMs: duration(),
+  adminMs: duration(),
+  waitMs: duration(),
+} satisfies Shape<MilvusTimeoutOptions>);
+
+const startup = group({
+  mode: oneOf('eager', 'background', 'lazy'),
+  timeoutMs: duration(),
+} satisfies Shape<MilvusStartupOptions>);
+
+const shutdown = group({ drainTimeoutMs: duration(0) } satisfies Shape<MilvusShutdownOptions>);
+
+const health = group({ timeoutMs: duration() } satisfies Shape<MilvusHealthOptions>);
+
+/** Every option alone; what must fit together is checked in `resolveClientOptions`. */
+export const clientOptionsSchema = group({
+  // Checked where it is parsed, which can tell which of several addresses is at fault.
+  address: z.any().optional(),
+  tls: z
+    .union([z.boolean(), tls], {
+      error: ({ input }) => `must be true, false or an object, but is ${kindOf(input)}`,
+    })
+    .optional(),
+  ssl: flag(),
+  pool: pool.optional(),
+  token: nonEmptyText(),
+  username: nonEmptyText(),
+  password: text(),
+  database: text(),
+  timeouts: timeouts.optional(),
+  startup: startup.optional(),
+  shutdown: shutdown.optional(),
+  health: health.optional(),
+} satisfies Shape<MilvusClientOptions>);

@@ -1,0 +1,126 @@
+import { describe, expect, it } from '@jest/globals';
+import { MilvusConfigurationError } from '../../lib/errors/configuration-errors.js';
+import { resolveClientOptions } from '../../lib/options/resolve-options.js';
+import type { ResolvedClientOptions } from '../../lib/options/resolved-options.js';
+import { faultOf } from './expect-faults.js';
+
+describe('resolveClientOptions', () => {
+  it('fills in the defaults', () => {
+    expect(resolveClientOptions('read', { address: 'h' })).toStrictEqual({
+      name: 'read',
+      endpoint: {
+        addresses: [{ host: 'h', port: 19530 }],
+        pool: {
+          minConnections: 1,
+          maxConnections: 4,
+          maxStreamsPerConnection: 100,
+          acquireTimeoutMs: 5000,
+          maxPending: 1000,
+          connectTimeoutMs: 10000,
+          keepalive: { intervalMs: 30000, timeoutMs: 5000, withoutCalls: false },
+          maxReceiveBytes: 268435456,
+        },
+      },
+      database: 'default',
+      timeouts: { readMs: 10000, writeMs: 60000, adminMs: 60000, waitMs: 600000 },
+      startup: { mode: 'eager', timeoutMs: 10000 },
+      shutdown: { drainTimeoutMs: 10000 },
+      health: { timeoutMs: 2000 },
+    } satisfies ResolvedClientOptions);
+  });
+
+  it('takes every option that is given', () => {
+    const pool = {
+      minConnections: 0,
+      maxConnections: 2,
+      maxStreamsPerConnection: 3,
+      acquireTimeoutMs: 4,
+      maxPending: 5,
+      connectTimeoutMs: 6,
+      keepalive: { intervalMs: 7, timeoutMs: 8, withoutCalls: true },
+      maxReceiveBytes: 9,
+    };
+    const rest = {
+      timeouts: { readMs: 1, writeMs: 2, adminMs: 3, waitMs: 4 },
+      startup: { mode: 'lazy' as const, timeoutMs: 5 },
+      shutdown: { drainTimeoutMs: 0 },
+      health: { timeoutMs: 6 },
+      database: 'db',
+    };
+    expect(resolveClientOptions('a', { address: 'h:1', token: 't', tls: true, pool, ...rest })).toStrictEqual(
+      {
+        name: 'a',
+        endpoint: { addresses: [{ host: 'h', port: 1 }], tls: { rejectUnauthorized: true }, pool },
+        credentials: { token: 't' },
+        ...rest,
+      },
+    );
+  });
+
+  it('takes undefined for not given, at every level', () => {
+    const nothing = {
+      tls: undefined,
+      pool: { maxConnections: undefined, keepalive: { intervalMs: undefined } },
+      timeouts: undefined,
+      startup: { mode: undefined },
+      database: undefined,
+    };
+    expect(resolveClientOptions('a', { address: 'h', ...nothing })).toEqual(
+      resolveClientOptions('a', { address: 'h' }),
+    );
+  });
+
+  it('freezes the result to the bottom, and nothing of the caller', () => {
+    const given = { address: ['h'], tls: {}, token: 't', pool: { keepalive: { intervalMs: 5 } } };
+    const thawed: string[] = [];
+    const visit = (value: unknown, path: string) => {
+      if (typeof value !== 'object' || value === null) return;
+      if (!Object.isFrozen(value)) thawed.push(path);
+      for (const [key, inner] of Object.entries(value)) visit(inner, `${path}.${key}`);
+    };
+    visit(resolveClientOptions('a', given), 'options');
+    expect(thawed).toEqual([]);
+    expect([given, given.address, given.tls, given.pool, given.pool.keepalive].some(Object.isFrozen)).toBe(
+      false,
+    );
+  });
+
+  it('names the client in the error, and in its message', () => {
+    const resolve = () => resolveClientOptions('write', {});
+    expect(resolve).toThrow(MilvusConfigurationError);
+    expect(resolve).toThrow(expect.objectContaining({ client: 'write', code: 'MILVUS_CONFIGURATION' }));
+    expect(resolve).toThrow('The options of Milvus client "write" cannot work:\n  - address: is missing');
+  });
+});
+
+describe('database', () => {
+  it.each([
+    ['http://h/url', 'given', 'given'],
+    ['http://h/url', undefined, 'url'],
+    ['http://h/url', '', 'url'],
+    ['h', '', 'default'],
+  ])('of %s with %p is %3$s', (address, database, expected) => {
+    expect(resolveClientOptions('a', { address, database }).database).toBe(expected);
+  });
+
+  it('is refused where no header could carry it', () => {
+    expect(faultOf({ database: 'a\nb' })).toMatch(/^database: names a database with characters/);
+    expect(faultOf({ address: 'http://h/%C3%A9' })).toMatch(/^address: names a database with characters/);
+  });
+});
+
+describe('pool sizes', () => {
+  it.each([
+    [{ minConnections: 3, maxConnections: 2 }, 'is 3, above pool.maxConnections, which is 2: '],
+    [{ minConnections: 5 }, 'is 5, above pool.maxConnections, whose default is 4: '],
+  ])('%j do not fit', (pool, fault) => {
+    expect(faultOf({ pool })).toContain(`pool.minConnections: ${fault}lower the one or raise the other`);
+  });
+
+  it.each([{ minConnections: 4 }, { maxConnections: 1 }, { minConnections: 7, maxConnections: 7 }])(
+    '%j fit',
+    pool => {
+      expect(resolveClientOptions('a', { address: 'h', pool }).endpoint.pool).toMatchObject(pool);
+    },
+  );
+});
