@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger, type LoggerService } from '@nestjs/common';
+import { ClientLog } from '../../lib/telemetry/client-log.js';
+import { ConnectError } from '../../lib/transport/connect-error.js';
+
+let lines: string[];
+let log: ClientLog;
+
+beforeEach(() => {
+  lines = [];
+  const at =
+    (level: string) =>
+    (message: string, context: string): void => {
+      lines.push(`${level} [${context}] ${message}`);
+    };
+  const logger = { log: at('log'), warn: at('warn'), debug: at('debug'), error: at('error') };
+  Logger.overrideLogger(logger as unknown as LoggerService);
+  log = new ClientLog('search');
+});
+
+afterEach(() => Logger.overrideLogger(['fatal']));
+
+describe('the log of a client', () => {
+  it('warns of an outage once, with the reason and the remedy, and says when it is over', () => {
+    const refused = new ConnectError(
+      'h:1: nothing accepts connections',
+      'unreachable',
+      'Check that Milvus runs',
+    );
+    log.connectFailed(refused);
+    log.stateChanged('connecting', 'unavailable');
+    log.stateChanged('unavailable', 'ready');
+
+    expect(lines).toEqual([
+      'debug [Milvus:search] connecting failed: h:1: nothing accepts connections',
+      'warn [Milvus:search] connecting → unavailable: h:1: nothing accepts connections. Check that Milvus runs',
+      'log [Milvus:search] unavailable → ready',
+    ]);
+  });
+
+  it('keeps single connections and ordinary changes at debug', () => {
+    log.connectionOpened('h:1', 12.4);
+    log.stateChanged('connecting', 'ready');
+    log.connectionClosed('h:1', 'the server sent GOAWAY (NO_ERROR)');
+    log.draining(2, 10_000);
+
+    expect(lines.map(line => line.split(' ')[0])).toEqual(['debug', 'debug', 'debug', 'debug']);
+    expect(lines[0]).toContain('connection to h:1 opened in 12 ms');
+    expect(lines[2]).toContain('GOAWAY (NO_ERROR)');
+  });
+
+  it('says once that it connected, and to what', () => {
+    log.started('h:1', 'v2.6.2', 23.2);
+    log.started('h:1', undefined, 3);
+
+    expect(lines).toEqual([
+      'log [Milvus:search] connected to h:1 (Milvus v2.6.2) in 23 ms',
+      'log [Milvus:search] connected to h:1 in 3 ms',
+    ]);
+  });
+
+  it('warns of calls that the end of the client cut off', () => {
+    log.drained({ outcome: 'clean', finishedCalls: 2, cancelledCalls: 0, durationMs: 5 });
+    log.drained({ outcome: 'timedOut', finishedCalls: 1, cancelledCalls: 3, durationMs: 10_001 });
+
+    expect(lines[0]).toMatch(/^log .*2 calls finished, 0 cancelled$/);
+    expect(lines[1]).toMatch(/^warn .*1 calls finished, 3 cancelled at shutdown.drainTimeoutMs$/);
+  });
+});
