@@ -1,0 +1,38 @@
+import { describeAddress } from '../options/address.js';
+import type { EndpointOptions, MilvusAddress } from '../options/resolved-options.js';
+import { ConnectionPool } from '../pool/connection-pool.js';
+import { systemClock } from '../resilience/clock.js';
+import type { PoolObserver } from '../telemetry/pool-telemetry.js';
+import { AddressRing } from '../topology/address-ring.js';
+import { connectToFirst } from '../topology/connect-to-first.js';
+import { Http2Connection } from '../transport/http2-connection.js';
+import { Gateway } from './gateway.js';
+
+/** Where calls go: the addresses of one Milvus, and everything about the connections to it. Knows no client. */
+export class Endpoint {
+  readonly gateway: Gateway;
+  readonly pool: ConnectionPool<Http2Connection>;
+  private readonly addresses: AddressRing;
+
+  constructor(
+    private readonly options: EndpointOptions,
+    observer: PoolObserver,
+  ) {
+    this.addresses = new AddressRing(options.addresses);
+    const connect = (signal: AbortSignal) => this.connect(signal);
+    this.pool = new ConnectionPool(options.pool, connect, observer, systemClock, Math.random, this.name);
+    this.gateway = new Gateway(this.pool);
+  }
+
+  /** `host:port`, all of them, for messages. */
+  get name(): string {
+    return this.options.addresses.map(describeAddress).join(', ');
+  }
+
+  private connect(signal: AbortSignal): Promise<Http2Connection> {
+    const { tls, pool } = this.options;
+    const connectTo = (address: MilvusAddress, stop: AbortSignal) =>
+      Http2Connection.connect({ ...pool, address, tls }, stop);
+    return connectToFirst(this.addresses.round(), connectTo, signal);
+  }
+}
