@@ -1,0 +1,45 @@
+import { MilvusClient } from '@zilliz/milvus2-sdk-node';
+
+/**
+ * These are not one call each: they make no RPC, or they hand out something that makes calls of its own later and must
+ * therefore keep the client itself, not the view of one call.
+ */
+const notCalls = new Set([
+  'constructor',
+  'connect',
+  'use',
+  'closeConnection',
+  'reconnectToPrimary',
+  'getTelemetry',
+  'session',
+  'queryIterator',
+  'searchIterator',
+  // Not for callers, and synchronous or without an RPC.
+  'applyServerInfo',
+  'createChannelPool',
+  'createTelemetryClient',
+  'disposeChannelPool',
+  'getCollectionInfoCacheKey',
+  'invalidateCollectionInfo',
+  'isLifecycleCurrent',
+  'metadataListener',
+  'normalizeFieldOps',
+  'replaceTelemetryClient',
+  'sendTelemetryHeartbeat',
+]);
+
+export type SdkMethod = (this: unknown, ...args: unknown[]) => unknown;
+
+/** The SDK's methods that are one call each, from its prototypes at load, so that a later SDK's are there too. */
+export function sdkCallMethods(): Map<string, SdkMethod> {
+  const methods = new Map<string, SdkMethod>();
+  let prototype = MilvusClient.prototype as object;
+  while (prototype !== Object.prototype) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      const isCall = typeof value === 'function' && !name.startsWith('_') && !notCalls.has(name);
+      if (isCall && !methods.has(name)) methods.set(name, value);
+    }
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return methods;
+}

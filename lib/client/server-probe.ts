@@ -1,0 +1,80 @@
+import type { RpcMethod } from '../endpoint/rpc.js';
+import { systemClock } from '../resilience/clock.js';
+import type { ClientRuntime } from './client-runtime.js';
+import { assertSuccess, type ResponseStatus } from './response-status.js';
+
+/** What Milvus says of itself when a client introduces itself. */
+export interface ServerGreeting {
+  /** Milvus's name for this client; sent with each later call. */
+  identifier?: string;
+  server_info?: { build_tags?: string; [key: string]: unknown };
+}
+
+export interface MilvusPing {
+  /** From the call to its answer, waiting for a connection included. */
+  latencyMs: number;
+  /** What the server calls its version, e.g. `v2.6.2`. */
+  version: string;
+}
+
+export interface MilvusHealth {
+  /** Milvus itself said so: CheckHealth answered `isHealthy: true`. */
+  healthy: boolean;
+  latencyMs: number;
+  /** Milvus's own reasons when it is not. */
+  reason?: string;
+}
+
+/** The questions that a client itself asks of its server. */
+export class ServerProbe {
+  constructor(
+    private readonly runtime: ClientRuntime,
+    private readonly methods: ReadonlyMap<string, RpcMethod>,
+    private readonly metadata: () => Record<string, string>,
+  ) {}
+
+  /** Introduces the client: Milvus checks credentials and database, and answers with an identifier. */
+  async connect(sdkVersion: string, timeoutMs: number): Promise<ServerGreeting> {
+    const { user } = this.runtime;
+    const local_time = new Date().toISOString();
+    const client_info = { sdk_type: 'nodejs', sdk_version: sdkVersion, local_time, user, reserved: {} };
+    return this.ask<ServerGreeting>('connect', 'Connect', { client_info }, timeoutMs, true);
+  }
+
+  async ping(timeoutMs: number): Promise<MilvusPing> {
+    const startedAt = systemClock.now();
+    const { version } = await this.ask<{ version: string }>('ping', 'GetVersion', {}, timeoutMs);
+    return { version, latencyMs: systemClock.now() - startedAt };
+  }
+
+  async health(timeoutMs: number): Promise<MilvusHealth> {
+    const startedAt = systemClock.now();
+    const { isHealthy, reasons } = await this.ask<{ isHealthy?: boolean; reasons?: string[] }>(
+      'checkHealth',
+      'CheckHealth',
+      {},
+      timeoutMs,
+    );
+    const latencyMs = systemClock.now() - startedAt;
+    if (isHealthy === true) return { healthy: true, latencyMs };
+    return { healthy: false, latencyMs, reason: reasons?.join('; ') || 'Milvus says it is not healthy' };
+  }
+
+  private async ask<Answer>(
+    method: string,
+    rpc: string,
+    request: object,
+    timeoutMs: number,
+    unattended = false,
+  ): Promise<Answer> {
+    const answer = await this.runtime.call(
+      { method, metadata: this.metadata(), timeoutMs, unattended },
+      call => this.runtime.send({ method: this.methods.get(rpc)!, request, timeoutMs }, call),
+    );
+    assertSuccess((answer as { status?: ResponseStatus }).status, {
+      client: this.runtime.options.name,
+      method,
+    });
+    return answer as Answer;
+  }
+}

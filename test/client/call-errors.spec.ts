@@ -1,0 +1,309 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { cancelledError, refusedError, timeoutError, toCallError } from '../../lib/client/call-errors.js';
+import { RpcError, type RpcFailure } from '../../lib/endpoint/rpc.js';
+import {
+  MilvusAuthenticationError,
+  MilvusClosedError,
+  MilvusConnectionError,
+  MilvusConnectTimeoutError,
+  MilvusDeadlineExceededError,
+  MilvusError,
+  MilvusPoolExhaustedError,
+  MilvusServerError,
+  MilvusUnavailableError,
+} from '../../lib/index.js';
+import { PoolFailure, type PoolFailureReason } from '../../lib/pool/pool-failure.js';
+import type { AttemptFailure } from '../../lib/transport/attempt.js';
+import { ConnectError, type ConnectFailure } from '../../lib/transport/connect-error.js';
+
+const call = { client: 'search', method: 'insert', timeoutMs: 1_000 };
+const snapshot = { size: 4, maxConnections: 4, inFlight: 400, pending: 7 };
+
+function wire(attempt: Partial<AttemptFailure>): RpcFailure {
+  return {
+    at: 'wire',
+    authority: 'milvus:19530',
+    attempt: {
+      ok: false,
+      code: 14,
+      message: 'gone',
+      processed: 'unknown',
+      connectionDied: false,
+      origin: 'server',
+      notGrpc: false,
+      ...attempt,
+    },
+  };
+}
+
+function pool(reason: PoolFailureReason, connect?: ConnectFailure): RpcFailure {
+  const connectError = connect && new ConnectError('milvus:19530: it failed', connect, 'Check the host');
+  return { at: 'pool', pool: new PoolFailure(reason, snapshot, connectError) };
+}
+
+function errorOf(failure: RpcFailure): MilvusError {
+  const code = failure.at === 'wire' ? failure.attempt.code : 14;
+  return toCallError(new RpcError('Insert', code, 'details', failure), call) as MilvusError;
+}
+
+type Row = [what: string, failure: RpcFailure, type: unknown, code: string, message: RegExp];
+
+const rows: Row[] = [
+  [
+    'another protocol',
+    wire({ code: 12, notGrpc: true, message: 'HTTP 404' }),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /HTTP 404.*Check `address`/,
+  ],
+  [
+    'its deadline',
+    wire({ code: 4, origin: 'caller' }),
+    MilvusDeadlineExceededError,
+    'MILVUS_DEADLINE_EXCEEDED',
+    /1000 ms.*`timeouts`/,
+  ],
+  [
+    "the server's own deadline",
+    wire({ code: 4 }),
+    MilvusDeadlineExceededError,
+    'MILVUS_DEADLINE_EXCEEDED',
+    /Milvus itself ran out of time \(gone\).*not known/,
+  ],
+  [
+    'wrong credentials',
+    wire({ code: 16, message: 'auth check failure' }),
+    MilvusAuthenticationError,
+    'MILVUS_AUTHENTICATION',
+    /auth check failure.*Check `username` and `password`, or `token`/,
+  ],
+  [
+    'a broken connection',
+    wire({ origin: 'transport', message: 'the connection broke', connectionDied: true }),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /the connection broke.*not known/,
+  ],
+  [
+    'a broken connection, unsent',
+    wire({ origin: 'transport', processed: 'no' }),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /Milvus did not execute it/,
+  ],
+  [
+    'a reset stream',
+    wire({ origin: 'transport', code: 13, resetCode: 2 }),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /not known/,
+  ],
+  [
+    'UNAVAILABLE',
+    wire({ message: 'proxy not ready' }),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /not available \(proxy not ready\).*not known/,
+  ],
+  [
+    'a refusal',
+    wire({ code: 7, message: 'no privilege' }),
+    MilvusServerError,
+    'MILVUS_SERVER',
+    /PERMISSION_DENIED: no privilege/,
+  ],
+  [
+    'UNIMPLEMENTED',
+    wire({ code: 12, message: 'unknown method' }),
+    MilvusServerError,
+    'MILVUS_SERVER',
+    /UNIMPLEMENTED: unknown method.*too old/,
+  ],
+  [
+    'RESOURCE_EXHAUSTED',
+    wire({ code: 8, message: 'rate limit' }),
+    MilvusServerError,
+    'MILVUS_SERVER',
+    /RESOURCE_EXHAUSTED: rate limit/,
+  ],
+  [
+    'an answer that is too large',
+    wire({ code: 8, origin: 'transport', message: 'larger than pool.maxReceiveBytes (9)' }),
+    MilvusConnectionError,
+    'MILVUS_CONNECTION',
+    /pool\.maxReceiveBytes.*not known/,
+  ],
+  [
+    'a code that gRPC does not know',
+    wire({ code: 99, message: '?' }),
+    MilvusServerError,
+    'MILVUS_SERVER',
+    /CODE_99/,
+  ],
+  [
+    'a full line',
+    pool('line-full'),
+    MilvusPoolExhaustedError,
+    'MILVUS_POOL_EXHAUSTED',
+    /pool\.maxPending .*4 of 4 connections, 400 in flight, 7 waiting.*Raise/,
+  ],
+  [
+    'no room',
+    pool('no-room'),
+    MilvusPoolExhaustedError,
+    'MILVUS_POOL_EXHAUSTED',
+    /pool\.acquireTimeoutMs.*Raise/,
+  ],
+  [
+    'nobody there',
+    pool('unreachable', 'unreachable'),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /was not sent: milvus:19530: it failed\. Check the host/,
+  ],
+  [
+    'a connect timeout',
+    pool('unreachable', 'timeout'),
+    MilvusConnectTimeoutError,
+    'MILVUS_CONNECT_TIMEOUT',
+    /was not sent.*Check the host/,
+  ],
+  [
+    'no connection and no reason',
+    pool('unreachable'),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /was not sent: no connection/,
+  ],
+  [
+    'a closed pool',
+    pool('closed'),
+    MilvusClosedError,
+    'MILVUS_CLOSED',
+    /was refused: the client is shutting down or closed/,
+  ],
+  ['the end of its call', { at: 'call' }, MilvusClosedError, 'MILVUS_CLOSED', /refused/],
+];
+
+describe('the error of a call', () => {
+  it.each(rows)('for %s', (_what, failure, type, code, message) => {
+    const error = errorOf(failure);
+
+    expect(error).toBeInstanceOf(type);
+    expect(error).toBeInstanceOf(MilvusError);
+    expect(error.constructor).toBe(type);
+    expect(error.name).toBe((type as { name: string }).name);
+    expect(error).toMatchObject({ code, client: 'search', method: 'insert' });
+    expect(error.message).toMatch(/^Milvus client "search": insert/);
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toMatch(/undefined|\[object/);
+  });
+
+  it('keeps the gRPC code and the cause', () => {
+    const error = errorOf(wire({ code: 7, message: 'no' })) as MilvusServerError;
+
+    expect(error).toMatchObject({ grpcCode: 7, errorName: 'PERMISSION_DENIED', reason: 'details' });
+    expect(error.cause).toBeInstanceOf(RpcError);
+    expect(error.errorCode).toBeUndefined();
+  });
+
+  it('keeps the failure to connect as its cause', () => {
+    expect(errorOf(pool('unreachable', 'tls')).cause).toBeInstanceOf(ConnectError);
+  });
+
+  it('is for a fallback exactly when Milvus cannot be reached', () => {
+    const forFallback = rows
+      .filter(([, failure]) => errorOf(failure) instanceof MilvusUnavailableError)
+      .map(([what]) => what);
+
+    expect(forFallback).toEqual([
+      'another protocol',
+      'a broken connection',
+      'a broken connection, unsent',
+      'a reset stream',
+      'UNAVAILABLE',
+      'nobody there',
+      'a connect timeout',
+      'no connection and no reason',
+    ]);
+  });
+
+  it('has the snapshot of the full pool', () => {
+    expect(errorOf(pool('no-room'))).toMatchObject({ snapshot });
+  });
+
+  it.each<[string, unknown]>([
+    ['an Error', new Error('bad vector')],
+    ['an object of the SDK', { status: { error_code: 'CollectionNotExists' } }],
+    ['nothing', undefined],
+  ])('is the very thing that was thrown, when that is %s', (_what, thrown) => {
+    expect(toCallError(thrown, call)).toBe(thrown);
+  });
+});
+
+describe('the error of a deadline', () => {
+  const failureOf = (failure: RpcFailure) => (failure.at === 'pool' ? failure.pool : undefined);
+
+  it('says how long, and what to do', () => {
+    const error = timeoutError(call);
+
+    expect(error).toMatchObject({ client: 'search', method: 'insert', grpcCode: 4 });
+    expect(error).toBeInstanceOf(MilvusDeadlineExceededError);
+    expect(error.message).toBe(
+      'Milvus client "search": insert did not end within its 1000 ms. Milvus may still execute it. Give the request a longer `timeout`, or raise `timeouts`',
+    );
+  });
+
+  it('says that nothing was sent, when the call still waited for room', () => {
+    const error = timeoutError(call, failureOf(pool('no-room')));
+
+    expect(error).toBeInstanceOf(MilvusDeadlineExceededError);
+    expect(error.message).toMatch(/1000 ms\. It waited for a connection and was not sent\./);
+  });
+
+  it('is the one of an unreachable server, when that is what the call waited for', () => {
+    const error = timeoutError(call, failureOf(pool('unreachable', 'unreachable')));
+
+    expect(error).toBeInstanceOf(MilvusUnavailableError);
+    expect(error.message).toMatch(/was not sent: milvus:19530: it failed\. Check the host/);
+  });
+
+  it('counts whole milliseconds', () => {
+    expect(timeoutError({ ...call, timeoutMs: 499.7 }).message).toContain('within its 500 ms');
+  });
+});
+
+describe('the error of a closed client', () => {
+  it('says that the call was refused', () => {
+    expect(refusedError(call).message).toMatch(/insert was refused: the client is shutting down or closed$/);
+  });
+
+  it.each([
+    [true, /insert was cancelled: .*shutdown\.drainTimeoutMs.*may still execute it$/],
+    [false, /insert was cancelled: .*shutdown\.drainTimeoutMs.*It was not sent$/],
+  ])('says that the call was cancelled, and whether it was sent: %j', (sent, message) => {
+    expect(cancelledError(call, sent).message).toMatch(message);
+  });
+});
+
+describe('the error of a call of several steps', () => {
+  it('does not say that it was not sent when only its last step was not', () => {
+    const error = toCallError(new RpcError('CreateIndex', 14, 'no', pool('no-room')), {
+      ...call,
+      executedInPart: true,
+    });
+
+    expect((error as Error).message).toMatch(
+      /insert was executed in part, its next step was not sent: no room/,
+    );
+  });
+});
+
+describe('every error', () => {
+  it('prints without a stack of internals that could hold a secret', () => {
+    for (const [, failure] of rows) {
+      expect(inspect(errorOf(failure), { depth: 10 })).not.toMatch(/authorization/i);
+    }
+  });
+});
