@@ -1,0 +1,50 @@
+export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
+export { PooledMilvusClient } from './client/pooled-milvus-client.js';
+export type { MilvusPing } from './client/server-probe.js';
+export {
+  MilvusClientExistsError,
+  MilvusClientNotFoundError,
+  MilvusConfigurationError,
+} from './errors/configuration-errors.js';
+export {
+  MilvusAuthenticationError,
+  MilvusClosedError,
+  MilvusConnectionError,
+  MilvusConnectTimeoutError,
+  MilvusDeadlineExceededError,
+  MilvusInitializationError,
+  MilvusPoolExhaustedError,
+  type MilvusPoolSnapshot,
+  MilvusUnavailableError,
+} from './errors/connection-errors.js';
+export { MilvusError } from './errors/milvus-error.js';
+export { MilvusServerError } from './errors/server-error.js';
+export {
+  type MilvusClientHealth,
+  MilvusHealthIndicator,
+  type MilvusPingCheckOptions,
+} from './health/milvus.health.js';
+export { getMilvusToken, InjectMilvus } from './module/milvus.decorators.js';
+export { MilvusModule } from './module/milvus.module.js';
+export { MilvusRegistry } from './module/milvus.registry.js';
+export type {
+  MilvusModuleAsyncOptions,
+  MilvusModuleManyAsyncOptions,
+  MilvusModuleOptions,
+  MilvusOptionsFactory,
+} from './module/milvus-module-options.js';
+export type {
+  MilvusClientOptions,
+  MilvusHealthOptions,
+  MilvusKeepaliveOptions,
+  MilvusPoolOptions,
+  MilvusShutdownOptions,
+  MilvusStartupOptions,
+  MilvusTimeoutOptions,
+  MilvusTlsOptions,
+} from './options/milvus-client-options.js';
+export type { MilvusPool } from './pool/milvus-pool.js';
+export type {
+  PoolState as MilvusPoolState,
+  PoolStats as MilvusPoolStats,
+} from './telemetry/pool-telemetry.js';
