@@ -1,0 +1,1 @@
+export { MilvusLite, type MilvusLiteOptions } from './milvus-lite.js';
