@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MilvusError } from '../../../lib/index.js';
+import { closeClients, failureOf, pooledClient } from '../../support/pooled-client.js';
+import {
+  answer,
+  answerRaw,
+  badFraming,
+  failure,
+  httpStatus,
+  rst,
+  StubServer,
+  status,
+} from '../../support/stub-server.js';
+
+let stub: StubServer;
+
+beforeEach(async () => {
+  stub = await StubServer.start();
+});
+
+afterEach(async () => {
+  await closeClients();
+  await stub.stop();
+});
+
+describe('an answer that is none', () => {
+  it.each([
+    ['not gRPC', httpStatus(502), 'MILVUS_UNAVAILABLE'],
+    ['cut off', badFraming('truncated'), 'MILVUS_UNAVAILABLE'],
+    ['two at once', badFraming('two-messages'), 'MILVUS_UNAVAILABLE'],
+    ['a reset stream', rst(2), 'MILVUS_UNAVAILABLE'],
+    ['a refusal', status(7, 'no privilege'), 'MILVUS_SERVER'],
+    ['no protobuf', answerRaw(Buffer.from([0xff, 0xff, 0xff, 0x01])), undefined],
+  ])('names client and method when it is %s', async (_what, behaviour, code) => {
+    stub.always('GetVersion', behaviour);
+    const error = await failureOf(pooledClient(stub.address, { name: 'search' }).getVersion());
+
+    expect(error).toBeInstanceOf(MilvusError);
+    expect(error).toMatchObject({ client: 'search', method: 'getVersion' });
+    if (code) expect(error['code']).toBe(code);
+    expect(stub.count('GetVersion')).toBe(1);
+  });
+});
+
+describe("Milvus's own refusal", () => {
+  // A failed call resolves as it does with the plain SDK.
+  it('comes back as the SDK gives it', async () => {
+    stub.always('DescribeCollection', answer({ status: failure(100, 'CollectionNotExists', 'no c') }));
+
+    await expect(
+      pooledClient(stub.address).describeCollection({ collection_name: 'c' }),
+    ).resolves.toMatchObject({
+      status: { code: 100, error_code: 'CollectionNotExists', reason: 'no c' },
+    });
+  });
+});
