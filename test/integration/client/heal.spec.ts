@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  getMilvusToken,
+  MilvusError,
+  MilvusHealthIndicator,
+  MilvusModule,
+  type PooledMilvusClient,
+} from '../../../lib/index.js';
+import { MilvusLite } from '../../../lib/testing/index.js';
+
+const names = ['search', 'ingest', 'idle'] as const;
+const collection_name = 'heal';
+
+/** Calls without a pause, one after the other, until told to stop; counts what became of them. */
+class Caller {
+  succeeded = 0;
+  readonly failures: unknown[] = [];
+  private stopped = false;
+  private readonly done: Promise<void>;
+  private onSuccess: () => void = () => {};
+
+  constructor(private readonly call: () => Promise<unknown>) {
+    this.done = this.run();
+  }
+
+  nextSuccess(): Promise<void> {
+    return new Promise(resolve => {
+      this.onSuccess = resolve;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.done;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        await this.call();
+        this.succeeded++;
+        this.onSuccess();
+      } catch (error) {
+        this.failures.push(error);
+      }
+    }
+  }
+}
+
+describe('Milvus Lite killed and started again under load', () => {
+  let milvus: MilvusLite;
+  let app: Awaited<ReturnType<typeof NestFactory.createApplicationContext>>;
+  let clients: PooledMilvusClient[];
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+
+  beforeAll(async () => {
+    process.on('unhandledRejection', note);
+    milvus = await MilvusLite.start();
+    const options = { address: milvus.address, timeouts: { readMs: 2_000 } };
+
+    @Module({
+      imports: [
+        MilvusModule.forRootAsync({
+          names,
+          useFactory: () => ({
+            search: options,
+            ingest: options,
+            idle: { ...options, startup: { mode: 'lazy' as const } },
+          }),
+        }),
+      ],
+    })
+    class AppModule {}
+
+    app = await NestFactory.createApplicationContext(AppModule, { abortOnError: false });
+    clients = names.map(name => app.get<PooledMilvusClient>(getMilvusToken(name)));
+    await clients[0]!.createCollection({
+      collection_name,
+      dimension: 4,
+      index_params: { index_type: 'AUTOINDEX', metric_type: 'COSINE' },
+    });
+    await clients[0]!.insert({ collection_name, data: [{ id: 1, vector: [1, 0, 0, 0] }] });
+  }, 300_000);
+
+  afterAll(async () => {
+    await app?.close();
+    await milvus?.stop();
+    process.off('unhandledRejection', note);
+  });
+
+  it('every client heals without a restart of the application', async () => {
+    const health = app.get(MilvusHealthIndicator);
+    const callers = clients.map(
+      client => new Caller(() => client.query({ collection_name, filter: 'id > 0', output_fields: ['id'] })),
+    );
+    await Promise.all(callers.map(caller => caller.nextSuccess()));
+    expect((await health.isHealthy('milvus')).milvus.status).toBe('up');
+
+    await milvus.kill();
+    const down = await health.isHealthy('milvus');
+    expect(down.milvus.status).toBe('down');
+    expect(JSON.stringify(down)).toContain(milvus.address);
+
+    const healed = Promise.all(callers.map(caller => caller.nextSuccess()));
+    await milvus.restart();
+    await healed;
+    expect((await health.isHealthy('milvus')).milvus.status).toBe('up');
+
+    await Promise.all(callers.map(caller => caller.stop()));
+    const failures = callers.flatMap(caller => caller.failures);
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.filter(failure => !(failure instanceof MilvusError))).toEqual([]);
+    expect(unhandled).toEqual([]);
+
+    // As the application finds it: Milvus Lite releases indexed collections, the data is there.
+    await clients[0]!.loadCollection({ collection_name });
+    const { results } = await clients[1]!.search({
+      collection_name,
+      data: [1, 0, 0, 0],
+      metric_type: 'COSINE',
+      limit: 1,
+    });
+    expect(results.map(({ id }) => id)).toEqual(['1']);
+  });
+});

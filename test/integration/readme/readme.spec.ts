@@ -1,0 +1,170 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type INestApplication, Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { getMilvusToken, type PooledMilvusClient } from '../../../lib/index.js';
+import { optionDefaults } from '../../../lib/options/defaults.js';
+import { MilvusLite } from '../../../lib/testing/index.js';
+
+const root = join(import.meta.dirname, '../../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const here = import.meta.dirname;
+
+/** The regions of the files beside this one, which the tests below run. */
+function regions(): Map<string, string> {
+  const found = readdirSync(here).flatMap(file => [
+    ...readFileSync(join(here, file), 'utf8').matchAll(/\/\/ #region (\S+)\n([\s\S]*?)\n\s*\/\/ #endregion/g),
+  ]);
+  return new Map(found.map(([, name, text]) => [name as string, text as string]));
+}
+
+describe('README', () => {
+  const snippets = [...readme.matchAll(/(?:<!-- (\S+) -->\n)?```(\w+)\n([\s\S]*?)\n```/g)].map(
+    ([, name, language, text]) => ({ name, language, text }),
+  );
+
+  it('shows only code that is run', () => {
+    const running = regions();
+    const code = snippets.filter(({ language }) => language === 'ts' || language === 'js');
+    expect(code.length).toBeGreaterThan(5);
+    for (const { name, text } of code)
+      expect({ name, text }).toEqual({ name, text: running.get(name ?? '') });
+  });
+
+  it.each([
+    ['jest-esm', 'esm-nest12'],
+    ['jest-commonjs', 'commonjs-nest11'],
+  ])('shows the jest configuration (%s) that the package check runs in %s', (name, app) => {
+    const shown = snippets.find(snippet => snippet.name === name);
+    const { jest } = JSON.parse(
+      readFileSync(join(root, 'scripts/package-check', app, 'package.json'), 'utf8'),
+    );
+    expect(jest).toMatchObject(JSON.parse(shown?.text ?? 'null'));
+  });
+
+  it('names only commands that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const commands = snippets
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => text!.split('\n'));
+    const names = commands.flatMap(command => [...command.matchAll(/npm run (\S+)/g)].map(match => match[1]));
+    expect(names).toContain('demo');
+    for (const name of names) expect(Object.keys(scripts)).toContain(name);
+    expect(commands).toContain('npm test');
+  });
+
+  it('lists every option with its default', () => {
+    const rows = new Map(
+      [...readme.matchAll(/^\| `([\w.]+)` \| ([^|]+) \|/gm)].map(([, option, value]) => [
+        option,
+        value!.trim(),
+      ]),
+    );
+    for (const [option, value] of Object.entries(flatten(optionDefaults))) {
+      expect([option, rows.get(option)]).toEqual([option, `\`${String(value)}\``]);
+    }
+  });
+});
+
+describe('its examples', () => {
+  let milvus: MilvusLite;
+  const apps: INestApplication[] = [];
+  const collection_name = 'documents';
+  const vector = [1, 0, 0, 0];
+
+  beforeAll(async () => {
+    milvus = await MilvusLite.start();
+    process.env.MILVUS_ADDRESS = milvus.address;
+    process.env.PORT = '0';
+  }, 300_000);
+
+  afterAll(async () => {
+    await Promise.all(apps.map(app => app.close()));
+    await milvus?.stop();
+  });
+
+  it('quick start: serves a search', async () => {
+    const { app } = await import('./quick-start.js');
+    apps.push(app);
+    const client = app.get<PooledMilvusClient>(getMilvusToken());
+    await client.createCollection({
+      collection_name,
+      dimension: 4,
+      index_params: { index_type: 'AUTOINDEX', metric_type: 'COSINE' },
+    });
+    await client.insert({ collection_name, data: [{ id: 1, vector, title: 'the first' }] });
+    const answer = await fetch(`${await app.getUrl()}/search?vector=${JSON.stringify(vector)}`);
+    expect(await answer.json()).toMatchObject([{ title: 'the first' }]);
+  });
+
+  it('several clients, and options from a class', async () => {
+    const { Documents, milvus: clients } = await import('./several-clients.js');
+    const { archive: archiveClient } = await import('./options-class.js');
+
+    @Module({
+      imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), clients, archiveClient],
+      providers: [Documents],
+    })
+    class AppModule {}
+
+    const app = await NestFactory.create(AppModule, { abortOnError: false });
+    apps.push(await app.init());
+    const { ingest, search } = app.get(Documents);
+    const archive = app.get<PooledMilvusClient>(getMilvusToken('archive'));
+    expect([ingest.name, search.name, archive.name]).toEqual(['ingest', 'search', 'archive']);
+    for (const client of [ingest, search, archive]) expect(await client.isAvailable()).toBe(true);
+    expect(ingest.pool.stats().connections.max).toBe(2);
+  });
+
+  it('health', async () => {
+    const { HealthModule } = await import('./health.js');
+    const app = await NestFactory.create(HealthModule, { abortOnError: false });
+    await app.listen(0);
+    apps.push(app);
+    for (const path of ['live', 'ready', 'details']) {
+      const answer = await fetch(`${await app.getUrl()}/health/${path}`);
+      expect([path, answer.status]).toEqual([path, 200]);
+    }
+  });
+
+  it('fallback', async () => {
+    const { titles } = await import('./fallback.js');
+    const client = apps[0]!.get<PooledMilvusClient>(getMilvusToken());
+    expect(await titles(client, vector)).toEqual(['the first']);
+    await expect(titles(client, undefined as never)).rejects.toThrow();
+  });
+
+  it('a fake instead of Milvus', async () => {
+    const { withFakeMilvus } = await import('./fake.js');
+    const { HealthModule } = await import('./health.js');
+    const search = async () => ({ results: [] });
+    const module = await withFakeMilvus(HealthModule, search);
+    await module.init();
+    expect(module.get(getMilvusToken())).toEqual({ search });
+    await module.close();
+  });
+
+  it('needs no Milvus for the fake', async () => {
+    // The same module without the override does not start when nobody listens at its address.
+    process.env.MILVUS_ADDRESS = '127.0.0.1:1';
+    const { MilvusModule } = await import('../../../lib/index.js');
+    const module = await Test.createTestingModule({
+      imports: [MilvusModule.forRoot({ address: '127.0.0.1:1', startup: { timeoutMs: 300 } })],
+    }).compile();
+    await expect(module.init()).rejects.toThrow('127.0.0.1:1');
+  });
+});
+
+function flatten(value: object, path = ''): Record<string, unknown> {
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([key, each]) =>
+      typeof each === 'object' && each !== null
+        ? flatten(each, `${path}${key}.`)
+        : { [`${path}${key}`]: each },
+    ),
+  );
+}
