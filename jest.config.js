@@ -13,7 +13,7 @@ const shared = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample-app/dist/'],
   setupFiles: ['reflect-metadata', '<rootDir>/test/support/quiet-nest.ts'],
-  transformIgnorePatterns: ['/node_modules/(?!uuid/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(?:.+/)?uuid/)'],
   transform: {
     '\\.ts$': [
       '@swc/jest',
@@ -34,6 +34,10 @@ const shared = {
 
 const project = (displayName, files) => ({ ...shared, displayName, ...files });
 
+// What must hold for every SDK of the peer range runs on its newest line above, and here on its oldest.
+const sdk26 = project('sdk-2.6', { testMatch: ['<rootDir>/test/**/*.both-sdks.spec.ts'] });
+sdk26.moduleNameMapper = { ...shared.moduleNameMapper, '^@zilliz/milvus2-sdk-node$': 'milvus2-sdk-node-2.6' };
+
 export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['lib/**/*.ts'],
@@ -49,5 +53,6 @@ export default {
     project('integration', {
       testMatch: ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/sample-app/test/**/*.spec.ts'],
     }),
+    sdk26,
   ],
 };
