@@ -1,3 +1,4 @@
+export type { MilvusCallOptions } from './client/call-scope.js';
 export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
 export { PooledMilvusClient } from './client/pooled-milvus-client.js';
 export type { MilvusPing } from './client/server-probe.js';
@@ -7,6 +8,7 @@ export {
   MilvusConfigurationError,
 } from './errors/configuration-errors.js';
 export {
+  MilvusAbortedError,
   MilvusAuthenticationError,
   MilvusClosedError,
   MilvusConnectionError,
@@ -18,7 +20,8 @@ export {
   MilvusUnavailableError,
 } from './errors/connection-errors.js';
 export { MilvusError } from './errors/milvus-error.js';
-export { MilvusServerError } from './errors/server-error.js';
+export { MilvusRequestError } from './errors/request-error.js';
+export { MilvusRateLimitError, MilvusServerError } from './errors/server-error.js';
 export {
   type MilvusClientHealth,
   MilvusHealthIndicator,

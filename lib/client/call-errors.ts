@@ -1,6 +1,7 @@
 import { RpcError, type RpcFailure } from '../endpoint/rpc.js';
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import {
+  MilvusAbortedError,
   MilvusAuthenticationError,
   MilvusClosedError,
   MilvusConnectionError,
@@ -9,25 +10,81 @@ import {
   MilvusPoolExhaustedError,
   MilvusUnavailableError,
 } from '../errors/connection-errors.js';
-import type { MilvusError, MilvusErrorContext } from '../errors/milvus-error.js';
-import { MilvusServerError } from '../errors/server-error.js';
+import { MilvusError, type MilvusErrorContext } from '../errors/milvus-error.js';
+import { MilvusRequestError } from '../errors/request-error.js';
+import { MilvusRateLimitError, MilvusServerError } from '../errors/server-error.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { AttemptFailure } from '../transport/attempt.js';
 import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
+import type { CallFailure } from './call-failure.js';
+import type { CallLimit } from './call-limits.js';
+import { codeOf, type ResponseStatus } from './response-status.js';
 
 /** The call that failed, for its error. */
 export interface FailedCall {
   client: string;
   method: string;
-  timeoutMs: number;
+  limit: CallLimit;
+  /** Of one RPC of it, when that was sooner than the call's. */
+  rpcLimit?: CallLimit;
   /** Whether RPCs of it were sent before the one that failed. */
   executedInPart?: boolean;
+  /** Whether one of them was to change something. */
+  wrote?: boolean;
 }
 
-/** What leaves a call: a failed RPC becomes the MilvusError that says why; anything else stays what it is. */
-export function toCallError(error: unknown, call: FailedCall): unknown {
-  if (!(error instanceof RpcError)) return error;
-  return fromFailure(error, error.failure, call);
+/**
+ * What leaves a call that throws: the MilvusError that says why.
+ *
+ * @param thrown by the SDK's code; what it makes of a refusal may be no error, or hide the reason
+ * @param failure the failed RPC behind it, if there is one
+ */
+export function toMilvusError(
+  thrown: unknown,
+  failure: CallFailure | undefined,
+  call: FailedCall,
+): MilvusError {
+  if (thrown instanceof MilvusError) return thrown;
+  if (thrown instanceof RpcError) return fromFailure(thrown, thrown.failure, call);
+  if (failure) return fromCallFailure(failure, call, thrown instanceof Error ? thrown : undefined);
+  return requestError(thrown instanceof Error ? thrown.message : String(thrown), thrown, call);
+}
+
+/** What leaves a call whose failure the SDK's code swallowed. */
+export function fromCallFailure(failure: CallFailure, call: FailedCall, thrown?: unknown): MilvusError {
+  if (failure.error) return fromFailure(failure.error, failure.error.failure, call);
+  return fromStatus(failure.status, failure.rpc, call, thrown);
+}
+
+/**
+ * What leaves a call whose caller wants what the plain SDK gives. Failures that the plain SDK does not know (the client
+ * is closed, the pool has no room) are MilvusErrors all the same.
+ */
+export function toPlainError(thrown: unknown, call: FailedCall): unknown {
+  if (!(thrown instanceof RpcError)) return thrown;
+  const { failure } = thrown;
+  if (failure.at === 'call' || (failure.at === 'pool' && failure.pool.reason !== 'unreachable')) {
+    return fromFailure(thrown, failure, call);
+  }
+  return thrown;
+}
+
+/** The deadline as the plain SDK tells it; the cause says more. */
+export function plainTimeoutError(error: MilvusConnectionError, { method, limit }: FailedCall): RpcError {
+  const details = `Deadline exceeded after ${limit.timeoutMs / 1_000}s`;
+  return new RpcError(method, GrpcCode.DEADLINE_EXCEEDED, details, { at: 'call' }, error);
+}
+
+/** The caller's own signal ended the call. */
+export function abortedError(
+  call: Pick<FailedCall, 'client' | 'method'>,
+  reason: unknown,
+  sent: boolean,
+): MilvusAbortedError {
+  const fate = sent ? 'Milvus may still execute it' : 'It was not sent';
+  const { client, method } = call;
+  const message = `${about(call)} was aborted by its signal. ${fate}`;
+  return new MilvusAbortedError(message, { client, method, cause: reason });
 }
 
 /**
@@ -62,8 +119,10 @@ export function cancelledError(
 }
 
 function deadlineError(call: FailedCall, fate: string, cause?: RpcError): MilvusDeadlineExceededError {
-  const { client, method, timeoutMs } = call;
-  const message = `${about(call)} did not end within its ${Math.round(timeoutMs)} ms. ${fate}. Give the request a longer \`timeout\`, or raise \`timeouts\``;
+  const { client, method, rpcLimit } = call;
+  const { timeoutMs, setBy } = rpcLimit ?? call.limit;
+  const what = rpcLimit && cause ? `${about(call)}: its ${cause.rpc}` : about(call);
+  const message = `${what} did not end within its ${Math.round(timeoutMs)} ms. ${fate}. Raise ${setBy}`;
   return new MilvusDeadlineExceededError(message, {
     client,
     method,
@@ -79,7 +138,9 @@ function fromFailure(error: RpcError, failure: RpcFailure, call: FailedCall): Mi
     case 'pool':
       return fromPool(failure.pool, call);
     case 'answer':
-      return serverError(`${about(call)}: ${error.message}`, error, call);
+      return serverError(`${about(call)}: ${error.rpc}: ${error.details}`, error, call);
+    case 'request':
+      return requestError(error.details, error.cause, call);
     case 'call':
       // The caller has been told by then; this reaches nobody.
       return refusedError(call);
@@ -133,6 +194,46 @@ function serverError(message: string, error: RpcError, { client, method }: Faile
     errorName: grpcCodeName(error.code),
     reason: error.details,
     cause: error,
+  });
+}
+
+/** Milvus's own status. */
+function fromStatus(
+  status: ResponseStatus,
+  rpc: string,
+  call: FailedCall,
+  cause?: unknown,
+): MilvusServerError {
+  const { client, method } = call;
+  const errorCode = codeOf(status);
+  // Milvus Lite calls some failures `Success`.
+  const named = status.error_code && status.error_code !== 'Success' ? status.error_code : undefined;
+  const code = errorCode === undefined ? '' : ` (code ${errorCode})`;
+  const step = rpc.toLowerCase() === method.toLowerCase() ? '' : `${rpc}: `;
+  const reason = status.reason ?? '';
+  const message = `${about(call)}: ${step}Milvus answered ${named ?? 'an error'}${code}: ${reason}`;
+  const context = {
+    client,
+    method,
+    errorCode,
+    errorName: named ?? 'UnexpectedError',
+    reason,
+    retriable: status.retriable,
+    cause,
+  };
+  return errorCode === 8 || named === 'RateLimit'
+    ? new MilvusRateLimitError(message, context)
+    : new MilvusServerError(message, context);
+}
+
+/** The SDK's own refusal. */
+function requestError(what: string, cause: unknown, call: FailedCall): MilvusRequestError {
+  const { client, method, wrote } = call;
+  const fate = wrote ? '. Milvus executed a part of it' : '';
+  return new MilvusRequestError(`${about(call)}: ${what.replace(/\.$/, '')}${fate}`, {
+    client,
+    method,
+    cause,
   });
 }
 

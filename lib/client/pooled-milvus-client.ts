@@ -1,24 +1,22 @@
 import { inspect } from 'node:util';
 import { CONNECT_STATUS, MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describeAddress } from '../options/address.js';
+import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { MilvusPool } from '../pool/milvus-pool.js';
-import { callMetadata, createSoloChannel, IDENTIFIER_KEY, isCallView, runAsCall } from './call-view.js';
+import type { MilvusCallOptions } from './call-scope.js';
+import { createSoloChannel, IDENTIFIER_KEY, isCallView } from './call-view.js';
+import { ClientInternals, internals, metadataOf } from './client-internals.js';
 import { ClientRuntime } from './client-runtime.js';
 import { type DrainReport, drainReport } from './drain-report.js';
+import { mend } from './mended-methods.js';
+import { openPages } from './page-iterator.js';
 import { milvusService } from './rpc-channel.js';
-import { sdkCallMethods } from './sdk-methods.js';
+import { SchemaCache } from './schema-cache.js';
+import { runAsCall } from './sdk-call.js';
+import { isIterator, type SdkMethod, sdkMethods } from './sdk-methods.js';
 import { type MilvusPing, ServerProbe } from './server-probe.js';
 import { Startup } from './startup.js';
-
-/** What the module and the health indicator use of a client. Behind a symbol: any string may be an SDK method one day. */
-export const internals = Symbol('nestjs-milvus');
-
-export interface ClientInternals {
-  readonly runtime: ClientRuntime;
-  readonly probe: ServerProbe;
-  readonly startup: Startup;
-}
 
 /**
  * A `MilvusClient` whose calls go over a pool of real HTTP/2 connections: the SDK's whole API, with a deadline for each
@@ -34,7 +32,7 @@ export class PooledMilvusClient extends MilvusClient {
   /** The connections that carry its calls. */
   readonly pool: MilvusPool;
   /** @internal */
-  readonly [internals]: ClientInternals;
+  declare readonly [internals]: ClientInternals;
 
   /** @internal Clients are made by the module. */
   constructor(options: ResolvedClientOptions) {
@@ -50,12 +48,26 @@ export class PooledMilvusClient extends MilvusClient {
     });
     const runtime = new ClientRuntime(options);
     const { methods } = milvusService(this);
-    const probe = new ServerProbe(runtime, methods, () => callMetadata(this));
+    const schemas = new SchemaCache(this.collectionInfoCache as never);
+    const probe = new ServerProbe(runtime, methods, () => this[internals].metadata());
     const startup = new Startup(runtime, timeoutMs => introduce(this, timeoutMs));
     this.name = options.name;
     this.pool = new ClientPool(runtime);
-    this[internals] = { runtime, probe, startup };
-    this.channelPool = createSoloChannel(this, runtime) as unknown as typeof this.channelPool;
+    wrapAliases(this);
+    assignInternals(
+      this,
+      new ClientInternals({ root: this, runtime, schemas, probe, startup }, { errors: options.errors }),
+    );
+  }
+
+  /**
+   * A client for calls with a limit, a signal, a database or an error mode of their own. It shares everything else with
+   * this one, costs next to nothing and needs no end.
+   *
+   * @throws MilvusConfigurationError that names the option which is wrong or unknown
+   */
+  with(options: MilvusCallOptions): this {
+    return assignInternals(Object.create(this) as this, this[internals].with(options));
   }
 
   /**
@@ -91,9 +103,9 @@ export class PooledMilvusClient extends MilvusClient {
    * @param options `timeoutMs` defaults to `shutdown.drainTimeoutMs` (10000)
    */
   async drain(options: { timeoutMs?: number } = {}): Promise<DrainReport> {
-    const { runtime } = this[internals];
+    const { root, runtime } = this[internals];
     const report = await runtime.drain(options.timeoutMs ?? runtime.options.shutdown.drainTimeoutMs);
-    this.connectStatus = CONNECT_STATUS.SHUTDOWN;
+    root.connectStatus = CONNECT_STATUS.SHUTDOWN;
     return drainReport([report]);
   }
 
@@ -113,6 +125,21 @@ export class PooledMilvusClient extends MilvusClient {
     await this.drain();
   }
 
+  /**
+   * Sets the database of later calls that name none, for nobody but the caller: on a client that `with(…)` gave, for
+   * that client; else for the asynchronous context that calls it, so that two requests never see each other's. While
+   * the application boots it is the client's database, as with the plain SDK. `with({ database })` says it plainer.
+   */
+  override use(request?: Parameters<MilvusClient['use']>[0]): ReturnType<MilvusClient['use']> {
+    // Not async: the choice is for the context of the caller, and of nobody further in.
+    try {
+      this[internals].use(request?.db_name || optionDefaults.database);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return Promise.resolve({ error_code: 'Success', reason: '' } as Awaited<ReturnType<MilvusClient['use']>>);
+  }
+
   /** Opens `pool.minConnections` in the background. Never needed: the first call does it too. */
   override connect(): void {
     this[internals].runtime.endpoint.pool.start();
@@ -124,16 +151,47 @@ export class PooledMilvusClient extends MilvusClient {
   }
 }
 
-// The SDK's methods, from its prototypes at load: one that a later SDK adds is a call too.
-for (const [name, method] of sdkCallMethods()) {
-  if (Object.hasOwn(PooledMilvusClient.prototype, name)) continue;
+function assignInternals<Client extends PooledMilvusClient>(client: Client, behind: ClientInternals): Client {
+  const channelPool = createSoloChannel(client, behind);
+  return Object.assign(client, { [internals]: behind, channelPool });
+}
+
+/** What stands behind our methods with the names of the SDK's, for the aliases of them. */
+const originals = new WeakMap<object, SdkMethod>();
+
+/** One of the SDK's methods as one call of the public method `name`. */
+function callMethod(name: string, method: SdkMethod): SdkMethod {
+  const mended = mend(name, method);
+  const run = isIterator(name) ? openPages : runAsCall;
   const value = function (this: PooledMilvusClient, ...args: unknown[]): unknown {
-    // Inside of a call the SDK's methods call each other; in the SDK's constructor nothing of ours is there yet.
-    const parts = this[internals];
-    if (!parts || isCallView(this)) return method.apply(this, args);
-    return runAsCall(this, parts.runtime, name, method, args);
+    const behind = this[internals];
+    // In the SDK's constructor nothing of ours is there yet.
+    if (!behind) return method.apply(this, args);
+    // Within a call the SDK's methods call each other.
+    return isCallView(this) ? mended.apply(this, args) : run(this, behind, name, mended, args);
   };
+  originals.set(value, method);
+  return value as SdkMethod;
+}
+
+// From the SDK's prototypes at load: a method that a later SDK adds is a call too.
+for (const [name, method] of sdkMethods()) {
+  if (Object.hasOwn(PooledMilvusClient.prototype, name)) continue;
+  const value = callMethod(name, method);
   Object.defineProperty(PooledMilvusClient.prototype, name, { value, writable: true, configurable: true });
+}
+
+const aliases = new Map<string, SdkMethod>();
+
+/** The SDK's constructor gives some methods a second name: their calls go by the name that was called. */
+function wrapAliases(client: PooledMilvusClient): void {
+  for (const [alias, value] of Object.entries(client)) {
+    const method = typeof value === 'function' && originals.get(value);
+    if (!method) continue;
+    const wrapped = aliases.get(alias) ?? callMethod(alias, method);
+    aliases.set(alias, wrapped);
+    Object.assign(client, { [alias]: wrapped });
+  }
 }
 
 /** Introduces the client to Milvus and keeps what Milvus answers. */
@@ -142,8 +200,7 @@ async function introduce(client: PooledMilvusClient, timeoutMs: number): Promise
     MilvusClient.sdkInfo.version,
     timeoutMs,
   );
-  const sdk = client as unknown as { metadata: Map<string, string> };
-  if (identifier) sdk.metadata.set(IDENTIFIER_KEY, identifier);
+  if (identifier) metadataOf(client).set(IDENTIFIER_KEY, identifier);
   if (server_info) client.serverInfo = server_info as typeof client.serverInfo;
   client.connectStatus = CONNECT_STATUS.CONNECTED;
   return { version: server_info?.build_tags };

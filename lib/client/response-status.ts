@@ -1,11 +1,18 @@
-import { MilvusServerError } from '../errors/server-error.js';
-
-/** The status that every Milvus answer carries, by itself or as `status`. */
+/** The status that every Milvus answer is, or carries. */
 export interface ResponseStatus {
   code?: number;
   error_code?: string;
   reason?: string;
   retriable?: boolean;
+}
+
+/** The places in an answer where a status may stand; a test compares them with the SDK's protobuf definition. */
+interface Answer extends ResponseStatus {
+  status?: ResponseStatus | null;
+  /** AlterCollectionSchema */
+  alter_status?: ResponseStatus | null;
+  /** BatchDescribeCollection: a status for each collection. */
+  responses?: Answer[] | null;
 }
 
 /** Milvus reports success as `code` 0; servers before 2.3 only by `error_code`, and Milvus Lite at times by `code` alone. */
@@ -15,25 +22,18 @@ export function isSuccess({ code, error_code }: ResponseStatus): boolean {
   );
 }
 
-/**
- * Makes an error of a status that is not success.
- *
- * @throws MilvusServerError
- */
-export function assertSuccess(
-  status: ResponseStatus | undefined,
-  call: { client: string; method: string },
-): void {
-  if (!status || isSuccess(status)) return;
-  const errorName = describeCode(status);
-  const reason = status.reason ?? '';
-  throw new MilvusServerError(
-    `Milvus client "${call.client}": ${call.method}: Milvus answered ${errorName} (code ${status.code}): ${reason}`,
-    { ...call, errorCode: Number(status.code), errorName, reason, retriable: status.retriable },
-  );
+/** The status with which Milvus refused, if it did. */
+export function refusalIn(answer: Answer): ResponseStatus | undefined {
+  const status = answer.status ?? answer.alter_status ?? answer;
+  if (!isSuccess(status)) return status;
+  for (const each of Array.isArray(answer.responses) ? answer.responses : []) {
+    const refusal = refusalIn(each);
+    if (refusal) return refusal;
+  }
+  return undefined;
 }
 
-/** Milvus Lite calls some failures `Success`. */
-function describeCode({ error_code }: ResponseStatus): string {
-  return error_code && error_code !== 'Success' ? error_code : 'an error';
+/** Milvus's numeric code; servers before 2.3 have none. */
+export function codeOf({ code }: ResponseStatus): number | undefined {
+  return Number(code) || undefined;
 }

@@ -1,8 +1,8 @@
 import { MilvusClient } from '@zilliz/milvus2-sdk-node';
 
 /**
- * These are not one call each: they make no RPC, or they hand out something that makes calls of its own later and must
- * therefore keep the client itself, not the view of one call.
+ * These are no calls: they make no RPC, or they hand out something that makes calls of its own later and must therefore
+ * keep the client itself, not the view of one call.
  */
 const notCalls = new Set([
   'constructor',
@@ -12,8 +12,6 @@ const notCalls = new Set([
   'reconnectToPrimary',
   'getTelemetry',
   'session',
-  'queryIterator',
-  'searchIterator',
   // Not for callers, and synchronous or without an RPC.
   'applyServerInfo',
   'createChannelPool',
@@ -28,10 +26,15 @@ const notCalls = new Set([
   'sendTelemetryHeartbeat',
 ]);
 
+/** These hand out pages, each of them a call. */
+export function isIterator(name: string): boolean {
+  return name === 'queryIterator' || name === 'searchIterator';
+}
+
 export type SdkMethod = (this: unknown, ...args: unknown[]) => unknown;
 
-/** The SDK's methods that are one call each, from its prototypes at load, so that a later SDK's are there too. */
-export function sdkCallMethods(): Map<string, SdkMethod> {
+/** The SDK's methods that make calls, from its prototypes at load, so that a later SDK's are there too. */
+export function sdkMethods(): Map<string, SdkMethod> {
   const methods = new Map<string, SdkMethod>();
   let prototype = MilvusClient.prototype as object;
   while (prototype !== Object.prototype) {

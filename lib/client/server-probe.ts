@@ -1,7 +1,7 @@
 import type { RpcMethod } from '../endpoint/rpc.js';
 import { systemClock } from '../resilience/clock.js';
+import { limitOf } from './call-limits.js';
 import type { ClientRuntime } from './client-runtime.js';
-import { assertSuccess, type ResponseStatus } from './response-status.js';
 
 /** What Milvus says of itself when a client introduces itself. */
 export interface ServerGreeting {
@@ -68,13 +68,22 @@ export class ServerProbe {
     unattended = false,
   ): Promise<Answer> {
     const answer = await this.runtime.call(
-      { method, metadata: this.metadata(), timeoutMs, unattended },
-      call => this.runtime.send({ method: this.methods.get(rpc)!, request, timeoutMs }, call),
+      {
+        method,
+        metadata: this.metadata(),
+        limit: limitOf(timeoutMs),
+        scope: { errors: 'throw' },
+        unattended,
+      },
+      async call => {
+        const answered = await this.runtime.send(
+          { method: this.methods.get(rpc)!, request, timeoutMs },
+          call,
+        );
+        call.answered(rpc, answered);
+        return answered;
+      },
     );
-    assertSuccess((answer as { status?: ResponseStatus }).status, {
-      client: this.runtime.options.name,
-      method,
-    });
     return answer as Answer;
   }
 }

@@ -12,10 +12,10 @@ export class Gateway {
   /**
    * Sends one RPC within its call's deadline.
    *
-   * @throws RpcError when there is no answer; whatever the encoder throws on a request that fits no message
+   * @throws RpcError when there is no answer
    */
   async send(rpc: Rpc, call: RpcCall): Promise<object> {
-    const message = rpc.method.serialize(rpc.request);
+    const message = encode(rpc);
     const answer = await this.transfer(rpc, message, call);
     try {
       return rpc.method.deserialize(answer);
@@ -54,9 +54,19 @@ export class Gateway {
   }
 }
 
-function unreadable({ method }: Rpc, { message }: Error): RpcError {
-  const details = `the answer is not the protobuf message it should be (${message})`;
-  return new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'answer' });
+function encode({ method, request }: Rpc): Uint8Array {
+  try {
+    return method.serialize(request);
+  } catch (error) {
+    // The words of grpc-js, here and below.
+    const details = `Request message serialization failure: ${(error as Error).message}`;
+    throw new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'request' }, error);
+  }
+}
+
+function unreadable({ method }: Rpc, error: Error): RpcError {
+  const details = `Response message parsing error: ${error.message}`;
+  return new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'answer' }, error);
 }
 
 function callEnded({ method }: Rpc): RpcError {

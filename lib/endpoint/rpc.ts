@@ -1,6 +1,7 @@
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { AttemptFailure } from '../transport/attempt.js';
+import { grpcCodeName } from '../transport/grpc-status.js';
 
 /** One method of the Milvus gRPC service, as the SDK's own service definition describes it. */
 export interface RpcMethod {
@@ -53,11 +54,14 @@ export type RpcFailure =
   | { at: 'pool'; pool: PoolFailure }
   /** It was answered with something that cannot be read. */
   | { at: 'answer' }
+  /** It fits no message, and was not sent. */
+  | { at: 'request' }
   /** Its call ended first. */
   | { at: 'call' };
 
 /**
- * A failed RPC as the SDK's code expects one: an Error with a numeric gRPC code. It leaves the client as a MilvusError.
+ * A failed RPC as the SDK's code expects one: with the code, details and message of grpc-js. It leaves the client as a
+ * MilvusError, or as it is where the caller wants what the plain SDK gives.
  */
 export class RpcError extends Error {
   constructor(
@@ -67,8 +71,9 @@ export class RpcError extends Error {
     readonly code: number,
     readonly details: string,
     readonly failure: RpcFailure,
+    cause?: unknown,
   ) {
-    super(`${rpc}: ${details}`);
+    super(`${code} ${grpcCodeName(code)}: ${details}`, cause === undefined ? undefined : { cause });
     this.name = 'RpcError';
   }
 }

@@ -15,9 +15,14 @@ export class MilvusAuthenticationError extends MilvusConnectionError {
   override readonly code = 'MILVUS_AUTHENTICATION';
 }
 
-/** The whole-call deadline passed: `timeouts`, or the request's own `timeout`. */
+/** The whole-call deadline passed: `timeouts`, the request's own `timeout`, or `with({ timeoutMs })`. */
 export class MilvusDeadlineExceededError extends MilvusConnectionError {
   override readonly code = 'MILVUS_DEADLINE_EXCEEDED';
+}
+
+/** The caller's own signal ended the call; `cause` is the signal's reason. */
+export class MilvusAbortedError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_ABORTED';
 }
 
 /** The client is draining or closed. */

@@ -27,3 +27,8 @@ export class MilvusServerError extends MilvusError {
     this.retriable = context.retriable ?? false;
   }
 }
+
+/** Milvus refused the call because of its rate limits (code 8), before it executed anything. */
+export class MilvusRateLimitError extends MilvusServerError {
+  override readonly code = 'MILVUS_RATE_LIMIT';
+}

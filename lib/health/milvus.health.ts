@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { internals, PooledMilvusClient } from '../client/pooled-milvus-client.js';
+import { internals } from '../client/client-internals.js';
+import { PooledMilvusClient } from '../client/pooled-milvus-client.js';
 import { DEFAULT_CLIENT } from '../module/milvus.decorators.js';
 import { MilvusRegistry } from '../module/milvus.registry.js';
 import type { PoolState } from '../telemetry/pool-telemetry.js';

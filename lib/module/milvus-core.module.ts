@@ -1,6 +1,7 @@
 import {
   Global,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
@@ -14,11 +15,17 @@ import { MilvusRegistry } from './milvus.registry.js';
   providers: [MilvusRegistry, MilvusHealthIndicator],
   exports: [MilvusRegistry, MilvusHealthIndicator],
 })
-export class MilvusCoreModule implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+export class MilvusCoreModule
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
   constructor(private readonly registry: MilvusRegistry) {}
 
   async onModuleInit(): Promise<void> {
     await this.registry.start();
+  }
+
+  onApplicationBootstrap(): void {
+    this.registry.announceServing();
   }
 
   /** HTTP is still open: readiness must turn down now, and calls must still work. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { internals } from '../client/client-internals.js';
 import { type DrainReport, drainReport } from '../client/drain-report.js';
-import { internals, PooledMilvusClient } from '../client/pooled-milvus-client.js';
+import { PooledMilvusClient } from '../client/pooled-milvus-client.js';
 import { MilvusClientExistsError, MilvusClientNotFoundError } from '../errors/configuration-errors.js';
 import { MilvusInitializationError } from '../errors/connection-errors.js';
 import { redactAddress } from '../options/address.js';
@@ -82,6 +83,11 @@ export class MilvusRegistry {
     if (failures.length === 0) return;
     await this.close({ drainTimeoutMs: 0 });
     throw failures.length === 1 ? failures[0] : combine(failures as MilvusInitializationError[]);
+  }
+
+  /** The application has booted. @internal */
+  announceServing(): void {
+    for (const client of this.clients.values()) client[internals].runtime.serving = true;
   }
 
   /** Turns health down while calls still work. @internal */

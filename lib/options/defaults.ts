@@ -18,6 +18,7 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
     maxReceiveBytes: 268_435_456,
   },
   timeouts: { readMs: 10_000, writeMs: 60_000, adminMs: 60_000, waitMs: 600_000 },
+  errors: 'throw',
   startup: { mode: 'eager', timeoutMs: 10_000 },
   shutdown: { drainTimeoutMs: 10_000 },
   health: { timeoutMs: 2_000 },

@@ -92,7 +92,10 @@ export interface MilvusPoolOptions {
   maxReceiveBytes?: number;
 }
 
-/** Whole-call deadlines by the class of the method, in ms. A request's own `timeout` beats them. */
+/**
+ * Whole-call deadlines by the class of the method, in ms. A request's own `timeout` and `with({ timeoutMs })` may be
+ * sooner; the earliest wins. Each RPC of a call is bounded by its own class too.
+ */
 export interface MilvusTimeoutOptions {
   /**
    * `search`, `query`, `get`, `describe…`, `list…`, `has…` and the like.
@@ -170,6 +173,13 @@ export interface MilvusClientOptions {
    */
   database?: string;
   timeouts?: MilvusTimeoutOptions;
+  /**
+   * `throw`: a call that failed rejects with a `MilvusError`, and never looks like success. `status`: it resolves and
+   * rejects as with the plain SDK, for code that looks at statuses; only failures that the plain SDK does not know are
+   * `MilvusError`s.
+   * @defaultValue 'throw'
+   */
+  errors?: 'throw' | 'status';
   startup?: MilvusStartupOptions;
   shutdown?: MilvusShutdownOptions;
   health?: MilvusHealthOptions;

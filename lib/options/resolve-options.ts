@@ -40,6 +40,7 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
     ...(credentials && { credentials }),
     database,
     timeouts: fill(optionDefaults.timeouts, sound.timeouts),
+    errors: sound.errors ?? optionDefaults.errors,
     startup: fill(optionDefaults.startup, sound.startup),
     shutdown: fill(optionDefaults.shutdown, sound.shutdown),
     health: fill(optionDefaults.health, sound.health),

@@ -35,6 +35,7 @@ export interface ResolvedClientOptions {
   credentials?: { token: string } | { username: string; password: string };
   database: string;
   timeouts: { readMs: number; writeMs: number; adminMs: number; waitMs: number };
+  errors: 'throw' | 'status';
   startup: { mode: 'eager' | 'background' | 'lazy'; timeoutMs: number };
   shutdown: { drainTimeoutMs: number };
   health: { timeoutMs: number };

@@ -99,6 +99,7 @@ export const clientOptionsSchema = group({
   password: text(),
   database: text(),
   timeouts: timeouts.optional(),
+  errors: oneOf('throw', 'status'),
   startup: startup.optional(),
   shutdown: shutdown.optional(),
   health: health.optional(),

@@ -1,8 +1,19 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { cancelledError, refusedError, timeoutError, toCallError } from '../../lib/client/call-errors.js';
+import {
+  abortedError,
+  cancelledError,
+  fromCallFailure,
+  plainTimeoutError,
+  refusedError,
+  timeoutError,
+  toMilvusError,
+  toPlainError,
+} from '../../lib/client/call-errors.js';
+import type { ResponseStatus } from '../../lib/client/response-status.js';
 import { RpcError, type RpcFailure } from '../../lib/endpoint/rpc.js';
 import {
+  MilvusAbortedError,
   MilvusAuthenticationError,
   MilvusClosedError,
   MilvusConnectionError,
@@ -10,6 +21,8 @@ import {
   MilvusDeadlineExceededError,
   MilvusError,
   MilvusPoolExhaustedError,
+  MilvusRateLimitError,
+  MilvusRequestError,
   MilvusServerError,
   MilvusUnavailableError,
 } from '../../lib/index.js';
@@ -17,7 +30,11 @@ import { PoolFailure, type PoolFailureReason } from '../../lib/pool/pool-failure
 import type { AttemptFailure } from '../../lib/transport/attempt.js';
 import { ConnectError, type ConnectFailure } from '../../lib/transport/connect-error.js';
 
-const call = { client: 'search', method: 'insert', timeoutMs: 1_000 };
+const call = {
+  client: 'search',
+  method: 'insert',
+  limit: { timeoutMs: 1_000, setBy: '`timeouts.writeMs`' },
+};
 const snapshot = { size: 4, maxConnections: 4, inFlight: 400, pending: 7 };
 
 function wire(attempt: Partial<AttemptFailure>): RpcFailure {
@@ -44,7 +61,7 @@ function pool(reason: PoolFailureReason, connect?: ConnectFailure): RpcFailure {
 
 function errorOf(failure: RpcFailure): MilvusError {
   const code = failure.at === 'wire' ? failure.attempt.code : 14;
-  return toCallError(new RpcError('Insert', code, 'details', failure), call) as MilvusError;
+  return toMilvusError(new RpcError('Insert', code, 'details', failure), undefined, call);
 }
 
 type Row = [what: string, failure: RpcFailure, type: unknown, code: string, message: RegExp];
@@ -62,7 +79,7 @@ const rows: Row[] = [
     wire({ code: 4, origin: 'caller' }),
     MilvusDeadlineExceededError,
     'MILVUS_DEADLINE_EXCEEDED',
-    /1000 ms.*`timeouts`/,
+    /1000 ms.*`timeouts.writeMs`/,
   ],
   [
     "the server's own deadline",
@@ -233,12 +250,136 @@ describe('the error of a call', () => {
     expect(errorOf(pool('no-room'))).toMatchObject({ snapshot });
   });
 
+  it("is a request error for the SDK's own refusal", () => {
+    const thrown = new TypeError('bad vector');
+    const error = toMilvusError(thrown, undefined, call);
+
+    expect(error).toBeInstanceOf(MilvusRequestError);
+    expect(error).toMatchObject({
+      client: 'search',
+      method: 'insert',
+      code: 'MILVUS_REQUEST',
+      cause: thrown,
+    });
+    expect(error.message).toBe('Milvus client "search": insert: bad vector');
+    expect(toMilvusError(thrown, undefined, { ...call, wrote: true }).message).toMatch(
+      /Milvus executed a part of it$/,
+    );
+  });
+
   it.each<[string, unknown]>([
-    ['an Error', new Error('bad vector')],
-    ['an object of the SDK', { status: { error_code: 'CollectionNotExists' } }],
+    ['an Error', new Error('ErrorCode: 100')],
+    ['a TypeError that hides it', new TypeError("Cannot read properties of undefined (reading 'fields')")],
+    ['no Error at all', { status: { error_code: 'CollectionNotExists' } }],
     ['nothing', undefined],
-  ])('is the very thing that was thrown, when that is %s', (_what, thrown) => {
-    expect(toCallError(thrown, call)).toBe(thrown);
+  ])("is Milvus's refusal, when the SDK makes of it %s", (_what, thrown) => {
+    const status = { code: 100, error_code: 'CollectionNotExists', reason: 'no c', retriable: true };
+    const error = toMilvusError(thrown, { rpc: 'DescribeCollection', status }, call);
+
+    expect(error).toBeInstanceOf(MilvusServerError);
+    expect(error).toMatchObject({
+      code: 'MILVUS_SERVER',
+      client: 'search',
+      method: 'insert',
+      errorCode: 100,
+      errorName: 'CollectionNotExists',
+      reason: 'no c',
+      retriable: true,
+    });
+    expect(error.message).toBe(
+      'Milvus client "search": insert: DescribeCollection: Milvus answered CollectionNotExists (code 100): no c',
+    );
+  });
+});
+
+describe('the error of a refusal', () => {
+  const refused = (status: ResponseStatus) =>
+    fromCallFailure({ rpc: 'Insert', status }, call) as MilvusServerError;
+
+  it.each<[string, ResponseStatus]>([
+    ['its code', { code: 8, error_code: 'UnexpectedError' }],
+    ['its code alone', { code: 8, error_code: 'Success' }],
+    ['its name alone', { code: 0, error_code: 'RateLimit' }],
+  ])('is one of the rate limit by %s', (_what, status) => {
+    const error = refused(status);
+
+    expect(error).toBeInstanceOf(MilvusRateLimitError);
+    expect(error).toBeInstanceOf(MilvusServerError);
+    expect(error.code).toBe('MILVUS_RATE_LIMIT');
+  });
+
+  it('of an old server has its name alone', () => {
+    const error = refused({ code: 0, error_code: 'CollectionNotExists', reason: 'no c' });
+
+    expect(error).toMatchObject({ errorName: 'CollectionNotExists', retriable: false });
+    expect(error.errorCode).toBeUndefined();
+    expect(error.message).toBe('Milvus client "search": insert: Milvus answered CollectionNotExists: no c');
+  });
+
+  it('that Milvus calls Success is not quoted as such', () => {
+    const error = refused({ code: 1100, error_code: 'Success', reason: 'no such field' });
+
+    expect(error).toMatchObject({ errorCode: 1100, reason: 'no such field' });
+    expect(error.message).not.toMatch(/Success/);
+    expect(error.errorName).not.toBe('Success');
+  });
+});
+
+describe('what a caller gets who wants what the plain SDK gives', () => {
+  const plain = (failure: RpcFailure, code = 14) => {
+    const error = new RpcError('Insert', code, 'details', failure);
+    return { error, given: toPlainError(error, call) };
+  };
+
+  it.each<[string, RpcFailure]>([
+    ['an RPC that failed', wire({})],
+    ['an answer that cannot be read', { at: 'answer' }],
+    ['a request that fits no message', { at: 'request' }],
+    ['a server that cannot be reached', pool('unreachable', 'unreachable')],
+  ])('is the error of the RPC, for %s', (_what, failure) => {
+    const { error, given } = plain(failure);
+
+    expect(given).toBe(error);
+    expect(given).toMatchObject({ code: 14, details: 'details', message: '14 UNAVAILABLE: details' });
+  });
+
+  it.each<[string, RpcFailure, unknown]>([
+    ['no room', pool('no-room'), MilvusPoolExhaustedError],
+    ['a full line', pool('line-full'), MilvusPoolExhaustedError],
+    ['a closed client', pool('closed'), MilvusClosedError],
+  ])('is ours, for %s', (_what, failure, type) => {
+    expect(plain(failure).given).toBeInstanceOf(type as never);
+  });
+
+  it('is whatever the SDK threw', () => {
+    const thrown = { status: { code: 100 } };
+    expect(toPlainError(thrown, call)).toBe(thrown);
+  });
+
+  it('is code 4 for the deadline', () => {
+    const error = plainTimeoutError(timeoutError(call), call);
+
+    expect(error).toMatchObject({ code: 4, message: '4 DEADLINE_EXCEEDED: Deadline exceeded after 1s' });
+    expect(error.cause).toBeInstanceOf(MilvusDeadlineExceededError);
+  });
+});
+
+describe('the error of an abort', () => {
+  it.each([
+    [true, /insert was aborted by its signal\. Milvus may still execute it$/],
+    [false, /insert was aborted by its signal\. It was not sent$/],
+  ])('says whether the call was sent (%j), and why', (sent, message) => {
+    const reason = new Error('the user went away');
+    const error = abortedError(call, reason, sent);
+
+    expect(error).toBeInstanceOf(MilvusAbortedError);
+    expect(error).toMatchObject({
+      code: 'MILVUS_ABORTED',
+      client: 'search',
+      method: 'insert',
+      cause: reason,
+    });
+    expect(error.message).toMatch(message);
   });
 });
 
@@ -251,7 +392,7 @@ describe('the error of a deadline', () => {
     expect(error).toMatchObject({ client: 'search', method: 'insert', grpcCode: 4 });
     expect(error).toBeInstanceOf(MilvusDeadlineExceededError);
     expect(error.message).toBe(
-      'Milvus client "search": insert did not end within its 1000 ms. Milvus may still execute it. Give the request a longer `timeout`, or raise `timeouts`',
+      'Milvus client "search": insert did not end within its 1000 ms. Milvus may still execute it. Raise `timeouts.writeMs`',
     );
   });
 
@@ -270,7 +411,9 @@ describe('the error of a deadline', () => {
   });
 
   it('counts whole milliseconds', () => {
-    expect(timeoutError({ ...call, timeoutMs: 499.7 }).message).toContain('within its 500 ms');
+    expect(timeoutError({ ...call, limit: { timeoutMs: 499.7, setBy: '' } }).message).toContain(
+      'within its 500 ms',
+    );
   });
 });
 
@@ -289,7 +432,7 @@ describe('the error of a closed client', () => {
 
 describe('the error of a call of several steps', () => {
   it('does not say that it was not sent when only its last step was not', () => {
-    const error = toCallError(new RpcError('CreateIndex', 14, 'no', pool('no-room')), {
+    const error = toMilvusError(new RpcError('CreateIndex', 14, 'no', pool('no-room')), undefined, {
       ...call,
       executedInPart: true,
     });

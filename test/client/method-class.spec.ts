@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { type MethodClass, methodClass } from '../../lib/client/method-class.js';
-import { sdkCallMethods } from '../../lib/client/sdk-methods.js';
+import { type MethodClass, methodClass, rpcClass } from '../../lib/client/method-class.js';
+import { sdkMethods } from '../../lib/client/sdk-methods.js';
 
 /** Looked at one by one. A method that is missing here came with a later SDK: decide which class it belongs to. */
 const known: Record<MethodClass, string> = {
@@ -13,7 +13,7 @@ const known: Record<MethodClass, string> = {
     getQuerySegmentInfo getRefreshExternalCollectionProgress getReplicas getReplicateConfiguration
     getRestoreSnapshotState getVersion hasCollection hasPartition hasRole listAliases listDatabases listFileResources
     listGrants listImportTasks listIndexes listPartitions listPrivilegeGroups listRefreshExternalCollectionJobs
-    listResourceGroups listRestoreSnapshotJobs listRoles listSnapshots listUsers query runAnalyzer search selectGrant
+    listResourceGroups listRestoreSnapshotJobs listRoles listSnapshots listUsers query queryIterator runAnalyzer search searchIterator selectGrant
     showCollections`,
   write: 'delete deleteEntities insert upsert',
   wait: 'createCollection flushAllSync flushSync loadCollection loadPartitionsSync',
@@ -45,15 +45,38 @@ describe('the class of a method', () => {
   it('is known for every method that the SDK has', () => {
     const names = [...listed.map(([name]) => name), ...words(internal)];
 
-    expect([...sdkCallMethods().keys()].sort()).toEqual(names.sort());
+    expect([...sdkMethods().keys()].sort()).toEqual(names.sort());
   });
 
   it.each(['ping', 'isAvailable'])('of our own %s is read', name => {
     expect(methodClass(name)).toBe('read');
   });
 
+  it('of an alias is that of what it stands for', () => {
+    expect(methodClass('loadCollectionSync')).toBe('wait');
+    expect(methodClass('listCollections')).toBe('read');
+    expect(methodClass('drop_collection')).toBe('admin');
+  });
+
   it('is admin, the careful one, for what nobody knows', () => {
     expect(methodClass('reticulateSplines')).toBe('admin');
+  });
+});
+
+describe('the class of an RPC', () => {
+  it.each([
+    ['DescribeCollection', 'read'],
+    ['GetLoadingProgress', 'read'],
+    ['Search', 'read'],
+    ['Insert', 'write'],
+    ['Delete', 'write'],
+    ['CreateIndex', 'admin'],
+    ['Flush', 'admin'],
+    // As a method each of these waits; as an RPC none does.
+    ['LoadCollection', 'admin'],
+    ['CreateCollection', 'admin'],
+  ])('%s is %s', (rpc, of) => {
+    expect(rpcClass(rpc)).toBe(of);
   });
 });
 
@@ -65,12 +88,10 @@ describe('the methods that are calls', () => {
     'closeConnection',
     'reconnectToPrimary',
     'session',
-    'queryIterator',
-    'searchIterator',
     'getTelemetry',
     '_insert',
     '_search',
   ])('do not include %s', name => {
-    expect(sdkCallMethods().has(name)).toBe(false);
+    expect(sdkMethods().has(name)).toBe(false);
   });
 });

@@ -1,17 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertSuccess, isSuccess, type ResponseStatus } from '../../lib/client/response-status.js';
-import { MilvusServerError } from '../../lib/index.js';
+import { codeOf, isSuccess, type ResponseStatus, refusalIn } from '../../lib/client/response-status.js';
 
-const call = { client: 'search', method: 'insert' };
-
-function errorOf(status: ResponseStatus): MilvusServerError {
-  try {
-    assertSuccess(status, call);
-  } catch (error) {
-    return error as MilvusServerError;
-  }
-  throw new Error('no error');
-}
+const refused = { code: 100, error_code: 'CollectionNotExists' };
+const fine = { code: 0, error_code: 'Success' };
 
 describe('a status', () => {
   it.each<[string, ResponseStatus, boolean]>([
@@ -25,46 +16,34 @@ describe('a status', () => {
     ['with both', { code: 8, error_code: 'RateLimit' }, false],
   ])('%s is success or not', (_what, status, success) => {
     expect(isSuccess(status)).toBe(success);
-    if (success) expect(() => assertSuccess(status, call)).not.toThrow();
-    else expect(() => assertSuccess(status, call)).toThrow(MilvusServerError);
+    expect(refusalIn(status)).toBe(success ? undefined : status);
   });
 
-  it('that is absent says nothing', () => {
-    expect(() => assertSuccess(undefined, call)).not.toThrow();
-    // What the SDK's decoder makes of an absent message.
-    expect(() => assertSuccess(null as never, call)).not.toThrow();
+  it.each([
+    [{ code: 100 }, 100],
+    [{ code: 0 }, undefined],
+    [{}, undefined],
+  ])('%j has the code %s', (status, code) => {
+    expect(codeOf(status)).toBe(code);
   });
+});
 
-  it('becomes an error with all it says', () => {
-    const error = errorOf({ code: 100, error_code: 'CollectionNotExists', reason: 'no c', retriable: true });
-
-    expect(error).toMatchObject({
-      name: 'MilvusServerError',
-      code: 'MILVUS_SERVER',
-      client: 'search',
-      method: 'insert',
-      errorCode: 100,
-      errorName: 'CollectionNotExists',
-      reason: 'no c',
-      retriable: true,
-    });
-    expect(error.message).toBe(
-      'Milvus client "search": insert: Milvus answered CollectionNotExists (code 100): no c',
-    );
-  });
-
-  it('of an old server has its name alone', () => {
-    const error = errorOf({ code: 0, error_code: 'CollectionNotExists', reason: 'no c' });
-
-    expect(error).toMatchObject({ errorName: 'CollectionNotExists', retriable: false });
-    expect(error.message).not.toMatch(/undefined|NaN/);
-  });
-
-  it('that calls a failure Success is not quoted as such', () => {
-    const error = errorOf({ code: 1100, error_code: 'Success', reason: 'no such field' });
-
-    expect(error).toMatchObject({ errorCode: 1100, reason: 'no such field' });
-    expect(error.message).not.toMatch(/answered Success/);
-    expect(error.errorName).not.toBe('Success');
+describe('an answer', () => {
+  it.each<[string, object, ResponseStatus | undefined]>([
+    ['that is a status', refused, refused],
+    ['that has one', { status: refused }, refused],
+    ['of AlterCollectionSchema', { alter_status: refused }, refused],
+    [
+      'about several collections',
+      { status: fine, responses: [{ status: fine }, { status: refused }] },
+      refused,
+    ],
+    ['about several collections, all well', { status: fine, responses: [{ status: fine }] }, undefined],
+    ['without any', { version: '2.6' }, undefined],
+    // What the decoder makes of a status that is not there.
+    ['whose status is absent', { status: null, value: true }, undefined],
+    ['that is empty', {}, undefined],
+  ])('%s is looked at whole', (_what, answer, refusal) => {
+    expect(refusalIn(answer)).toEqual(refusal);
   });
 });

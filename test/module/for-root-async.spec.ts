@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Module } from '@nestjs/common';
-import { internals } from '../../lib/client/pooled-milvus-client.js';
+import { internals } from '../../lib/client/client-internals.js';
 import {
   getMilvusToken,
   type MilvusClientOptions,

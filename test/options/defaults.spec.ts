@@ -11,7 +11,7 @@ const GROUP_OF: Record<string, object> = {
   MilvusStartupOptions: optionDefaults.startup,
   MilvusShutdownOptions: optionDefaults.shutdown,
   MilvusHealthOptions: optionDefaults.health,
-  MilvusClientOptions: { database: optionDefaults.database },
+  MilvusClientOptions: { database: optionDefaults.database, errors: optionDefaults.errors },
 };
 
 describe('optionDefaults', () => {

@@ -22,6 +22,7 @@ describe('resolveClientOptions', () => {
         },
       },
       database: 'default',
+      errors: 'throw',
       timeouts: { readMs: 10000, writeMs: 60000, adminMs: 60000, waitMs: 600000 },
       startup: { mode: 'eager', timeoutMs: 10000 },
       shutdown: { drainTimeoutMs: 10000 },
@@ -45,6 +46,7 @@ describe('resolveClientOptions', () => {
       startup: { mode: 'lazy' as const, timeoutMs: 5 },
       shutdown: { drainTimeoutMs: 0 },
       health: { timeoutMs: 6 },
+      errors: 'status' as const,
       database: 'db',
     };
     expect(resolveClientOptions('a', { address: 'h:1', token: 't', tls: true, pool, ...rest })).toStrictEqual(

@@ -1,16 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MilvusError } from '../../../lib/index.js';
 import { closeClients, failureOf, pooledClient } from '../../support/pooled-client.js';
-import {
-  answer,
-  answerRaw,
-  badFraming,
-  failure,
-  httpStatus,
-  rst,
-  StubServer,
-  status,
-} from '../../support/stub-server.js';
+import { answerRaw, badFraming, httpStatus, rst, StubServer, status } from '../../support/stub-server.js';
 
 let stub: StubServer;
 
@@ -39,18 +30,5 @@ describe('an answer that is none', () => {
     expect(error).toMatchObject({ client: 'search', method: 'getVersion' });
     if (code) expect(error['code']).toBe(code);
     expect(stub.count('GetVersion')).toBe(1);
-  });
-});
-
-describe("Milvus's own refusal", () => {
-  // A failed call resolves as it does with the plain SDK.
-  it('comes back as the SDK gives it', async () => {
-    stub.always('DescribeCollection', answer({ status: failure(100, 'CollectionNotExists', 'no c') }));
-
-    await expect(
-      pooledClient(stub.address).describeCollection({ collection_name: 'c' }),
-    ).resolves.toMatchObject({
-      status: { code: 100, error_code: 'CollectionNotExists', reason: 'no c' },
-    });
   });
 });

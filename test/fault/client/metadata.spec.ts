@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MilvusUnavailableError } from '../../../lib/index.js';
 import { closeClients, failureOf, gate, pooledClient, times } from '../../support/pooled-client.js';
 import { answer, failure, StubServer, until } from '../../support/stub-server.js';
 
@@ -71,12 +70,11 @@ describe('what each call carries', () => {
 describe('a database that no header can hold', () => {
   it("is the caller's fault, not an outage", async () => {
     const client = pooledClient(stub.address, { name: 'search' });
-    await client.use({ db_name: 'bücher' });
 
-    const error = await failureOf(client.getVersion());
+    const error = await failureOf(client.use({ db_name: 'bücher' }));
 
-    expect(error).toMatchObject({ client: 'search', method: 'getVersion' });
-    expect(error).not.toBeInstanceOf(MilvusUnavailableError);
+    expect(error).toMatchObject({ client: 'search', method: 'use', code: 'MILVUS_CONFIGURATION' });
+    expect(error.message).toContain('`database` must be');
     expect(stub.count()).toBe(0);
   });
 });

@@ -1,0 +1,50 @@
+import type { RpcError } from '../endpoint/rpc.js';
+import { codeOf, type ResponseStatus } from './response-status.js';
+
+/** An RPC of a call that did not succeed. */
+export type CallFailure =
+  /** Milvus answered, and refused. */
+  | { rpc: string; status: ResponseStatus; error?: undefined }
+  /** There is no answer. */
+  | { rpc: string; error: RpcError; status?: undefined };
+
+type Handles = (failure: CallFailure) => boolean;
+
+/**
+ * The failures that SDK methods expect and deal with. Of any other the SDK may have made a success: the call fails.
+ */
+const handled: Record<string, Handles> = {
+  hasCollection: isNotFound,
+  hasPartition: isNotFound,
+  // It creates what it does not find, and an index where there is none.
+  createCollection: failure => isNotFound(failure) || (failure.rpc === 'DescribeIndex' && isNoIndex(failure)),
+  addCollectionField: isOldSchemaChange,
+  addCollectionFields: isOldSchemaChange,
+};
+
+/** The first failure that the SDK's method did not deal with. */
+export function unhandledFailure(method: string, failures: readonly CallFailure[]): CallFailure | undefined {
+  return failures.find(failure => !handled[method]?.(failure));
+}
+
+/** Milvus has no such collection or partition: the one honest "no". */
+export function isNotFound({ rpc, status }: CallFailure): boolean {
+  if (!status || !/^(Describe|Has)(Collection|Partition)$/.test(rpc)) return false;
+  const code = codeOf(status);
+  return code === 100 || code === 200 || (code === undefined && status.error_code === 'CollectionNotExists');
+}
+
+/** The schema that a write was made for is not the collection's any more. Milvus executed nothing. */
+export function isSchemaMismatch({ status }: CallFailure): boolean {
+  return status?.code === 109 || status?.error_code === 'SchemaMismatch';
+}
+
+function isNoIndex({ status }: CallFailure): boolean {
+  return status?.code === 700 || status?.error_code === 'IndexNotExist';
+}
+
+/** Milvus before 3.0, or an external collection: the SDK goes on with the older RPC. */
+function isOldSchemaChange({ rpc, status, error }: CallFailure): boolean {
+  if (rpc !== 'AlterCollectionSchema') return false;
+  return error?.code === 12 || Boolean(status?.reason?.includes('not supported for external collection'));
+}

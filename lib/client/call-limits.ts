@@ -1,0 +1,51 @@
+import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import { type MethodClass, methodClass, rpcClass } from './method-class.js';
+
+/** A longer timer of Node fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** How long a call, or one RPC of it, may take, and who said so. */
+export interface CallLimit {
+  timeoutMs: number;
+  /** For messages, e.g. `timeouts.readMs`. */
+  setBy: string;
+}
+
+/** The limits of one client's calls and of the RPCs that they are made of. */
+export class CallLimits {
+  private readonly classes: Record<MethodClass, CallLimit>;
+
+  constructor({ readMs, writeMs, adminMs, waitMs }: ResolvedClientOptions['timeouts']) {
+    this.classes = {
+      read: { timeoutMs: readMs, setBy: '`timeouts.readMs`' },
+      write: { timeoutMs: writeMs, setBy: '`timeouts.writeMs`' },
+      admin: { timeoutMs: adminMs, setBy: '`timeouts.adminMs`' },
+      wait: { timeoutMs: waitMs, setBy: '`timeouts.waitMs`' },
+    };
+  }
+
+  /** The earliest of the method's class, the request's own `timeout` and `with({ timeoutMs })`. */
+  ofCall(method: string, request: unknown, derivedMs: number | undefined): CallLimit {
+    let limit = this.classes[methodClass(method)];
+    const requestMs = (request as { timeout?: unknown } | undefined)?.timeout;
+    // The SDK takes 0 for "no limit".
+    if (typeof requestMs === 'number' && requestMs > 0 && requestMs < limit.timeoutMs) {
+      limit = { timeoutMs: requestMs, setBy: "the request's `timeout`" };
+    }
+    if (derivedMs !== undefined && derivedMs < limit.timeoutMs) {
+      limit = { timeoutMs: derivedMs, setBy: '`with({ timeoutMs })`' };
+    }
+    return limit;
+  }
+
+  /** Of one RPC within a call: a method that waits for minutes does not wait for one lost answer as long. */
+  ofRpc(rpc: string, method: string): CallLimit {
+    const of = methodClass(method);
+    return this.classes[of === 'wait' ? rpcClass(rpc) : of];
+  }
+}
+
+/** A limit that our own code asks for. */
+export function limitOf(timeoutMs: number): CallLimit {
+  return { timeoutMs: Math.min(timeoutMs, LONGEST_TIMER_MS), setBy: '`timeoutMs`' };
+}

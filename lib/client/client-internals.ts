@@ -1,0 +1,77 @@
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
+import { type Caller, DATABASE_KEY } from './call-view.js';
+import type { ClientRuntime } from './client-runtime.js';
+import { chooseDatabase, chosenDatabase } from './database-scope.js';
+import type { SchemaCache } from './schema-cache.js';
+import type { ServerProbe } from './server-probe.js';
+import type { Startup } from './startup.js';
+
+/** What the module and the health indicator use of a client. Behind a symbol: any string may be an SDK method one day. */
+export const internals = Symbol('nestjs-milvus');
+
+interface ClientParts {
+  /** The client that the module made. */
+  readonly root: MilvusClient;
+  readonly runtime: ClientRuntime;
+  readonly schemas: SchemaCache;
+  readonly probe: ServerProbe;
+  readonly startup: Startup;
+}
+
+/** What is behind a client, or behind one that `with(…)` derived from it: that one has a scope of its own. */
+export class ClientInternals implements Caller {
+  readonly root: MilvusClient;
+  readonly runtime: ClientRuntime;
+  readonly schemas: SchemaCache;
+  readonly probe: ServerProbe;
+  readonly startup: Startup;
+
+  constructor(
+    private readonly parts: ClientParts,
+    public scope: CallScope,
+    private readonly derived = false,
+  ) {
+    this.root = parts.root;
+    this.runtime = parts.runtime;
+    this.schemas = parts.schemas;
+    this.probe = parts.probe;
+    this.startup = parts.startup;
+  }
+
+  with(options: MilvusCallOptions): ClientInternals {
+    return new ClientInternals(this.parts, this.narrowed('with', options), true);
+  }
+
+  /**
+   * Sets the database for later calls, and for no caller but this one. A derived client belongs to whoever derived it.
+   * One that all share keeps it for the asynchronous context that asked, as a request is one; while the application
+   * boots, for everybody.
+   */
+  use(database: string): void {
+    const scope = this.narrowed('use', { database });
+    const { root, runtime } = this;
+    if (this.derived) {
+      this.scope = scope;
+      return;
+    }
+    chooseDatabase(root, database);
+    if (!runtime.serving) metadataOf(root).set(DATABASE_KEY, database);
+  }
+
+  metadata(named?: string): Record<string, string> {
+    const { root } = this;
+    const metadata = Object.fromEntries(metadataOf(root));
+    const database = named ?? this.scope.database ?? chosenDatabase(root);
+    return database === undefined ? metadata : { ...metadata, [DATABASE_KEY]: database };
+  }
+
+  private narrowed(method: string, options: MilvusCallOptions): CallScope {
+    return narrow(this.scope, options, { client: this.runtime.options.name, method });
+  }
+}
+
+/** Database and client id. Protected in the SDK's types. */
+export function metadataOf(client: MilvusClient): Map<string, string> {
+  return (client as unknown as { metadata: Map<string, string> }).metadata;
+}

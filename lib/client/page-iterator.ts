@@ -1,0 +1,114 @@
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import type { Call } from './call.js';
+import { assignCall, type Caller, type CallView, callOf } from './call-view.js';
+import { callRequest } from './sdk-call.js';
+import type { SdkMethod } from './sdk-methods.js';
+
+type Page = IteratorResult<unknown, unknown>;
+
+/** What the SDK's `queryIterator` and `searchIterator` give. */
+interface Pages {
+  [Symbol.asyncIterator](): AsyncIterator<unknown, unknown>;
+}
+
+/**
+ * Opens one of the SDK's iterators. Opening it is one call, and so is each of its pages; an error of a page, which the
+ * SDK takes for the end, is thrown. Nothing is held between two pages but memory.
+ */
+export async function openPages(
+  client: MilvusClient,
+  caller: Caller,
+  name: string,
+  method: SdkMethod,
+  args: unknown[],
+): Promise<Pages> {
+  const source = new PageSource(client, caller, name, args[0]);
+  const pages = (await source.run(view => method.apply(view, args))) as Pages;
+  return { ...pages, [Symbol.asyncIterator]: () => new PageIterator(source, pages[Symbol.asyncIterator]()) };
+}
+
+/** The view that the SDK's iterator keeps for ever: it belongs to one page's call after the other. */
+class PageSource {
+  private readonly view: CallView;
+  /** What the page that is under way met in `search`. */
+  private readonly searchErrors: unknown[] = [];
+
+  constructor(
+    client: MilvusClient,
+    private readonly caller: Caller,
+    private readonly name: string,
+    private readonly request: unknown,
+  ) {
+    this.view = Object.create(client) as CallView;
+    const { search } = client;
+    Object.assign(this.view, { search: (request: never) => this.search(search, request) });
+  }
+
+  /** The call under way. */
+  get call(): Call {
+    return callOf(this.view);
+  }
+
+  run<Result>(work: (view: CallView) => Result | Promise<Result>): Promise<Result> {
+    const request = { ...callRequest(this.caller, this.name, this.request), strict: true };
+    return this.caller.runtime.call(request, async call => {
+      assignCall(this.view, this.caller, call);
+      const result = await work(this.view);
+      if (this.searchErrors.length > 0) throw this.searchErrors.pop();
+      return result;
+    });
+  }
+
+  /** The SDK prints an error of `search` and takes it for the last page; this keeps it instead. */
+  private async search(search: MilvusClient['search'], request: never): Promise<unknown> {
+    try {
+      const found = await search.call(this.view, request);
+      if (this.call.failures.length === 0) return found;
+    } catch (error) {
+      this.searchErrors.push(error);
+    }
+    return { results: [], search_iterator_v2_results: {} };
+  }
+}
+
+class PageIterator implements AsyncIterableIterator<unknown, unknown> {
+  private over = false;
+  /** Pages are asked for one after the other, however fast the caller asks. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly source: PageSource,
+    private readonly pages: AsyncIterator<unknown, unknown>,
+  ) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Page> {
+    const page = this.last.then(() => this.nextPage());
+    this.last = page.catch(() => {});
+    return page;
+  }
+
+  /** The caller wants no more; a page that is under way is cancelled. */
+  async return(value?: unknown): Promise<Page> {
+    this.over = true;
+    this.source.call.end(new Error('The iteration was ended'));
+    await this.last;
+    return { done: true, value };
+  }
+
+  private async nextPage(): Promise<Page> {
+    if (this.over) return { done: true, value: undefined };
+    try {
+      const page = await this.source.run(() => this.pages.next());
+      if (page.done) this.over = true;
+      return page;
+    } catch (error) {
+      if (this.over) return { done: true, value: undefined };
+      this.over = true;
+      throw error;
+    }
+  }
+}
