@@ -1,4 +1,4 @@
-import { isNotFound, unhandledFailure } from './call-failure.js';
+import { unhandledFailure } from './call-failure.js';
 import { type CallView, callerOf, callOf, databaseOf } from './call-view.js';
 import { type CollectionDescription, schemaKey } from './schema-cache.js';
 import type { SdkMethod } from './sdk-methods.js';
@@ -27,21 +27,25 @@ const mended: Readonly<Record<string, Mended>> = {
     return description;
   },
 
-  /** The SDK says `false` whatever Milvus answers; and `createCollection` would go on from there. */
-  async hasCollection(view, _request, original) {
-    const answer = await original();
-    const failure = unhandledFailure('hasCollection', callOf(view).failures);
-    if (failure && callerOf(view).scope.errors === 'throw') throw new Error(`${failure.rpc} was refused`);
-    return answer;
-  },
+  /** The SDK says `false` to every refusal, and `true` to some; and `createCollection` goes on from there. */
+  hasCollection: (view, _request, original) => answerWhether('hasCollection', view, original),
 
   /** Some servers refuse the question where they could say `false`. */
-  async hasPartition(view, _request, original) {
-    const answer = (await original()) as object;
-    const notFound = callOf(view).failures.some(isNotFound);
-    return notFound && callerOf(view).scope.errors === 'throw' ? { ...answer, status: success } : answer;
-  },
+  hasPartition: (view, _request, original) => answerWhether('hasPartition', view, original),
 };
+
+async function answerWhether(
+  name: string,
+  view: CallView,
+  original: () => Promise<unknown>,
+): Promise<unknown> {
+  const answer = await original();
+  if (callerOf(view).scope.errors === 'status') return answer;
+  const { failures } = callOf(view);
+  const failure = unhandledFailure(name, failures);
+  if (failure) throw new Error(`${failure.rpc} was refused`);
+  return failures.length === 0 ? answer : { ...(answer as object), value: false, status: success };
+}
 
 /** The same as the SDK's `hasCollection` gives. */
 const success = { error_code: 'Success', reason: '', code: 0, extra_info: {}, retriable: false, detail: '' };

@@ -11,6 +11,14 @@ interface Pages {
   [Symbol.asyncIterator](): AsyncIterator<unknown, unknown>;
 }
 
+interface FoundPage {
+  results: unknown[];
+  /** Where the next page begins. */
+  search_iterator_v2_results?: object | null;
+}
+
+const TOO_OLD = 'Milvus did not say where the next page begins: this server is too old for search iterators';
+
 /**
  * Opens one of the SDK's iterators. Opening it is one call, and so is each of its pages; an error of a page, which the
  * SDK takes for the end, is thrown. Nothing is held between two pages but memory.
@@ -62,8 +70,10 @@ class PageSource {
   /** The SDK prints an error of `search` and takes it for the last page; this keeps it instead. */
   private async search(search: MilvusClient['search'], request: never): Promise<unknown> {
     try {
-      const found = await search.call(this.view, request);
-      if (this.call.failures.length === 0) return found;
+      const found = (await search.call(this.view, request)) as FoundPage;
+      const place = found.search_iterator_v2_results;
+      if (found.results.length > 0 && !place) throw new Error(TOO_OLD);
+      if (this.call.failures.length === 0) return { ...found, search_iterator_v2_results: place ?? {} };
     } catch (error) {
       this.searchErrors.push(error);
     }

@@ -1,7 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { PooledMilvusClient } from '../../../lib/index.js';
-import { closeClients, gate, pooledClient } from '../../support/pooled-client.js';
-import { type Message, StubServer, success, until } from '../../support/stub-server.js';
+import { MilvusError, type PooledMilvusClient } from '../../../lib/index.js';
+import { closeClients, failureOf, gate, pooledClient, quietly } from '../../support/pooled-client.js';
+import {
+  answer,
+  type Behaviour,
+  failure,
+  hang,
+  type Message,
+  rst,
+  StubServer,
+  status,
+  success,
+  until,
+} from '../../support/stub-server.js';
 
 let stub: StubServer;
 let client: PooledMilvusClient;
@@ -90,6 +101,162 @@ describe('an iterator', () => {
 
     expect(pages).toHaveLength(2);
     expect(stub.count('Search')).toBe(2);
+  });
+});
+
+const search = { collection_name: 'c', data: [1, 2, 3, 4], batchSize: 2, limit: 60 };
+const query = { collection_name: 'c', batchSize: 2, filter: '' };
+
+/** A page of a search iterator: one hit, and where to go on. */
+function searchPage(_request: Message, call: { defaultAnswer(): Message }): Message {
+  const answer = call.defaultAnswer();
+  const results = { ...(answer['results'] as Message), search_iterator_v2_results: { token: 't' } };
+  return { ...answer, results };
+}
+
+type Open = (of: PooledMilvusClient) => Promise<AsyncIterable<unknown>>;
+
+describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', Open]>([
+  ['a search', 'Search', 'searchIterator', of => of.searchIterator(search)],
+  ['a query', 'Query', 'queryIterator', of => of.queryIterator(query)],
+])('a page of %s that fails', (_what, rpc, method, open) => {
+  const printed: unknown[] = [];
+  const { error: print } = console;
+
+  beforeEach(() => {
+    stub.on('Query', fourRows).on('Search', searchPage);
+    console.error = (...args) => printed.push(args);
+    printed.length = 0;
+  });
+
+  afterEach(() => {
+    console.error = print;
+  });
+
+  async function secondPage(of: PooledMilvusClient, behaviour: Behaviour) {
+    const pages = (await open(of))[Symbol.asyncIterator]();
+    await pages.next();
+    stub.next(rpc, behaviour);
+    return { pages, error: await failureOf(pages.next() as Promise<unknown>) };
+  }
+
+  it.each<[string, Behaviour, object]>([
+    ['on the wire', rst(2), { code: 'MILVUS_UNAVAILABLE' }],
+    ['by a gRPC status', status(7, 'no'), { code: 'MILVUS_SERVER', grpcCode: 7 }],
+    [
+      "by Milvus's refusal",
+      answer({ status: failure(101, 'UnexpectedError', 'not loaded') }),
+      { code: 'MILVUS_SERVER', errorCode: 101 },
+    ],
+    ['by the rate limit', answer({ status: failure(8, 'RateLimit') }), { code: 'MILVUS_RATE_LIMIT' }],
+  ])('is an error: %s', async (_how, behaviour, expected) => {
+    const { pages, error } = await secondPage(client, behaviour);
+
+    expect(error).toBeInstanceOf(MilvusError);
+    expect(error).toMatchObject({ client: 'default', method, ...expected });
+    expect(printed).toEqual([]);
+    expect(await pages.next()).toMatchObject({ done: true });
+  });
+
+  it('is an error in the status mode too, where there is no status to look at', async () => {
+    const statuses = client.with({ errors: 'status' });
+
+    expect((await secondPage(statuses, status(14, 'gone'))).error).toMatchObject({
+      code: 14,
+      details: 'gone',
+    });
+    const refused = answer({ status: failure(101, 'UnexpectedError', 'not loaded') });
+    expect((await secondPage(statuses, refused)).error).toMatchObject({ errorCode: 101 });
+  });
+
+  it('is an error at its own deadline', async () => {
+    await client.ping({ timeoutMs: 10_000 });
+    const { error } = await secondPage(client.with({ timeoutMs: 150 }), hang());
+
+    expect(error).toMatchObject({ code: 'MILVUS_DEADLINE_EXCEEDED', method });
+    await stub.waitFor(s => s.cancelled.length === 1);
+  });
+
+  it('is an error when the signal aborts', async () => {
+    const controller = new AbortController();
+    const pages = (await open(client.with({ signal: controller.signal })))[Symbol.asyncIterator]();
+    await pages.next();
+    stub.resetCounts();
+    stub.next(rpc, hang());
+    const page = quietly(pages.next() as Promise<unknown>);
+    await stub.waitFor(s => s.count(rpc) === 1);
+    controller.abort();
+
+    expect(await failureOf(page)).toMatchObject({ code: 'MILVUS_ABORTED', method });
+  });
+
+  it('is an error already when it is opened', async () => {
+    stub.always('Query', answer({ status: failure(100, 'CollectionNotExists', 'no c') }));
+
+    expect(await failureOf(open(client))).toMatchObject({ code: 'MILVUS_SERVER', errorCode: 100, method });
+  });
+
+  it('is cancelled when the iteration is ended early, and nothing is left', async () => {
+    const pages = (await open(client))[Symbol.asyncIterator]();
+    await pages.next();
+    stub.resetCounts();
+    stub.next(rpc, hang());
+    const page = pages.next();
+    await stub.waitFor(s => s.count(rpc) === 1);
+
+    expect(await pages.return?.()).toEqual({ done: true, value: undefined });
+    expect(await page).toMatchObject({ done: true });
+    await stub.waitFor(s => s.cancelled.length === 1);
+    expect(client.pool.stats().inFlight).toBe(0);
+    expect(await pages.next()).toMatchObject({ done: true });
+    expect(stub.count()).toBe(1);
+  });
+
+  it('is asked for after the one before, however fast the caller asks', async () => {
+    const pages = (await open(client))[Symbol.asyncIterator]();
+    stub.resetCounts();
+    const { opened, open: letGo } = gate();
+    const page = rpc === 'Search' ? searchPage : fourRows;
+    stub.next(rpc, call => until(opened, answer(page(call.request, call)))(call));
+    const asked = [pages.next(), pages.next()];
+    await stub.waitFor(s => s.count(rpc) === 1);
+    letGo();
+    await Promise.all(asked);
+
+    expect(stub.count(rpc)).toBe(2);
+    expect(stub.maxInFlight).toBe(1);
+  });
+});
+
+describe('a search iterator', () => {
+  it('says so when the server is too old to tell where the next page begins', async () => {
+    stub.on('Query', fourRows);
+    const pages = (await client.searchIterator(search))[Symbol.asyncIterator]();
+
+    const error = await failureOf(pages.next());
+    expect(error).toMatchObject({ code: 'MILVUS_REQUEST', method: 'searchIterator' });
+    expect(error.message).toContain('too old for search iterators');
+  });
+
+  it('ends on a page without hits', async () => {
+    stub.on('Query', fourRows).always('Search', answer({ status: success, results: { scores: [] } }));
+    const pages = (await client.searchIterator(search))[Symbol.asyncIterator]();
+
+    expect(await pages.next()).toMatchObject({ done: true });
+  });
+});
+
+describe('breaking out of a loop over pages', () => {
+  it('asks for no more, and leaves the client as it was', async () => {
+    stub.on('Query', fourRows);
+    for await (const page of (await client.queryIterator(query)) as AsyncIterable<unknown[]>) {
+      expect(page).toHaveLength(2);
+      break;
+    }
+    const sent = stub.count();
+
+    expect(await client.drain()).toMatchObject({ clean: true, clients: [{ cancelledCalls: 0 }] });
+    expect(stub.count()).toBe(sent);
   });
 });
 
