@@ -116,8 +116,26 @@ function explainTlsFailure(
         "the server's certificate is for another name",
         'Set `tls.serverName` to a name in the certificate, or fix the host in `address`',
       );
+    case 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME':
+      return make(
+        'tls',
+        'the server has no certificate for this name',
+        'Set `tls.serverName` to a name that the server knows, or fix the host in `address`',
+      );
     case 'CERT_HAS_EXPIRED':
-      return make('tls', "the server's certificate has expired", 'Renew the certificate of Milvus');
+      return make(
+        'tls',
+        "the server's certificate has expired",
+        'Renew the certificate of Milvus, or check the clock here',
+      );
+    case 'CERT_NOT_YET_VALID':
+      return make(
+        'tls',
+        "the server's certificate is not valid yet",
+        'Check the clock here, and the certificate of Milvus',
+      );
+    case 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED':
+      return make('tls', 'the client certificate has expired', 'Renew `tls.cert` and `tls.key`');
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
@@ -153,6 +171,17 @@ function explainTlsFailure(
         'Check `tls.ca`, `tls.cert`, `tls.key` and `tls.serverName` against the settings of Milvus',
       );
   }
+}
+
+/** Whether a failure in plain text may come of a server that expects TLS: somebody listens, and wants none of it. */
+export function mayExpectTls({ failure }: ConnectError, { connected }: ConnectProgress): boolean {
+  return connected && (failure === 'unreachable' || failure === 'not-http2');
+}
+
+/** The server was found to speak TLS, and was addressed in plain text. */
+export function expectsTls(address: string, refusal: ConnectError): ConnectError {
+  const remedy = 'Use https:// in `address`, or set `tls`';
+  return new ConnectError(`${address}: the server expects TLS`, 'tls', remedy, refusal);
 }
 
 /** OpenSSL's messages are a line of addresses and file names; its reason is the part for people. */

@@ -3,7 +3,15 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describeAddress } from '../options/address.js';
 import type { MilvusAddress, ResolvedTls } from '../options/resolved-options.js';
-import { ConnectError, type ConnectProgress, explainConnectFailure } from './connect-error.js';
+import {
+  ConnectError,
+  type ConnectProgress,
+  expectsTls,
+  explainConnectFailure,
+  mayExpectTls,
+} from './connect-error.js';
+import { expectIdentity } from './tls-identity.js';
+import { speaksTls } from './tls-probe.js';
 
 export interface ConnectOptions {
   address: MilvusAddress;
@@ -21,6 +29,8 @@ export interface ConnectedSession {
 /** Without this, answers of megabytes crawl: HTTP/2 starts with 64 KB per stream. */
 const STREAM_WINDOW_BYTES = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024;
+/** Longest that is spent on a better explanation of a failure; the next try to connect waits for it. */
+const TLS_PROBE_MS = 500;
 /**
  * In MB; as good as none. With more than 10 MB of requests on their way out Node would by default reset every answer that
  * arrives on the connection.
@@ -33,10 +43,34 @@ const SESSION_MEMORY_MB = 1_000_000;
  *
  * @throws ConnectError, and nothing else; the socket is closed then
  */
-export function connectSession(options: ConnectOptions, signal: AbortSignal): Promise<ConnectedSession> {
+export async function connectSession(
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<ConnectedSession> {
+  const { address, connectTimeoutMs } = options;
+  const progress: ConnectProgress = { connected: false, secured: false };
+  const endMs = performance.now() + connectTimeoutMs;
+  try {
+    return await openSession(options, progress, signal);
+  } catch (error) {
+    // A server that expects TLS hangs up on plain text without a word, as one does that is not ready. Trying again helps
+    // only with the latter, so it is asked.
+    const refusal = error as ConnectError;
+    const probeMs = Math.min(TLS_PROBE_MS, endMs - performance.now());
+    if (!options.tls && mayExpectTls(refusal, progress) && (await speaksTls(address, probeMs, signal))) {
+      throw expectsTls(describeAddress(address), refusal);
+    }
+    throw error;
+  }
+}
+
+function openSession(
+  options: ConnectOptions,
+  progress: ConnectProgress,
+  signal: AbortSignal,
+): Promise<ConnectedSession> {
   const { address, tls, connectTimeoutMs } = options;
   const where = { address: describeAddress(address), tls: tls !== undefined };
-  const progress: ConnectProgress = { connected: false, secured: false };
 
   return new Promise((resolve, reject) => {
     let socket: Socket;
@@ -100,7 +134,7 @@ function openSocket(
         key: tls.key,
         rejectUnauthorized: tls.rejectUnauthorized,
         ALPNProtocols: ['h2'],
-        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+        ...expectIdentity(tls.serverName ?? host),
       })
     : connectTcp({ host, port });
   socket.setNoDelay(true);
@@ -136,7 +170,7 @@ function timeoutError(
     `${where.address}: ${stage} within pool.connectTimeoutMs (${ms} ms)`,
     'timeout',
     progress.connected
-      ? 'Check that the port is the one of Milvus, and that Milvus is not overloaded'
-      : 'Check host, port, firewall and network policies',
+      ? 'Check that the port in `address` is the one of Milvus, and that Milvus is not overloaded'
+      : 'Check host and port in `address`, firewalls and network policies',
   );
 }

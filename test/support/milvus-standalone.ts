@@ -13,6 +13,8 @@ export interface MilvusStandaloneOptions {
   /** Calls need credentials; `root:Milvus` are there. */
   auth?: boolean;
   tls?: 'one-way' | 'mutual';
+  /** Names and IP addresses that its certificate is for. */
+  serverNames?: string[];
   /** More of milvus.yaml, by dotted name: `{ 'quotaAndLimits.dml.insertRate.max': 0.001 }`. */
   config?: Record<string, ConfigValue>;
   /** Never removed. A temporary folder, removed by `stop()`, when absent. */
@@ -217,10 +219,10 @@ export class MilvusStandalone {
   }
 
   private async writeFiles(): Promise<void> {
-    const { tls } = this.options;
+    const { tls, serverNames } = this.options;
     const configs = join(this.dataDir, 'configs');
     for (const folder of [configs, this.logFolder]) await mkdir(folder, { recursive: true });
-    if (tls) this.made ??= await makeCertificates(configs);
+    if (tls) this.made ??= await makeCertificates(configs, serverNames);
     await copyFile(join(this.programs, 'glog.conf'), join(configs, 'glog.conf'));
     // JSON is YAML.
     await writeFile(join(configs, 'milvus.yaml'), JSON.stringify(nested(await this.config()), undefined, 2));
@@ -300,7 +302,7 @@ export class MilvusStandalone {
     const { status, body } = await probe(this.address, 'CheckHealth', {
       credentials: 'root:Milvus',
       timeoutMs: 500,
-      ...(this.made && { tls: identify(this.made) }),
+      ...(this.made && { tls: identify(this.made, this.options.serverNames) }),
     });
     if (status !== 0 || !saysHealthy(body)) return false;
     await this.sessions.remember();
@@ -345,8 +347,8 @@ class EtcdSessions {
 }
 
 /** What a client needs to reach a server with these certificates, in either TLS mode. */
-function identify({ ca, client }: Certificates): ProbeOptions['tls'] {
-  return { ca: ca.pem, cert: client.cert.pem, key: client.key.pem };
+function identify({ ca, client }: Certificates, [servername]: string[] = []): ProbeOptions['tls'] {
+  return { ca: ca.pem, cert: client.cert.pem, key: client.key.pem, ...(servername && { servername }) };
 }
 
 /** CheckHealthResponse: field 1 is a message (the status), field 2 the boolean `isHealthy`; a `false` is left out. */

@@ -4,10 +4,18 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ResolvedTls } from '../../../lib/options/resolved-options.js';
 import { freePort } from '../../../lib/testing/free-port.js';
-import { type Certificates, makeCertificates } from '../../support/certificates.js';
+import type { ConnectError } from '../../../lib/transport/connect-error.js';
+import {
+  type Certificates,
+  makeCertificates,
+  makeOutdatedCertificates,
+  type OutdatedCertificates,
+} from '../../support/certificates.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { goawayFrame, StubServer, type StubTls } from '../../support/stub-server.js';
 import { RawServer, SETTINGS } from './raw-server.js';
@@ -15,6 +23,7 @@ import { Wire } from './wire.js';
 
 let folder: string;
 let certificates: Certificates;
+let outdated: OutdatedCertificates;
 let wire: Wire;
 /** Run after each test, last first. */
 let undo: Array<() => unknown>;
@@ -22,6 +31,7 @@ let undo: Array<() => unknown>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'connecting-'));
   certificates = await makeCertificates(folder);
+  outdated = await makeOutdatedCertificates(certificates);
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -244,10 +254,65 @@ describe('a server that does not speak HTTP/2', () => {
 });
 
 describe('TLS that does not fit', () => {
-  it('plain text to a TLS port', async () => {
-    const stub = await startStub(serverTls());
-    const error = await wire.refusal(stub.address);
-    expect(error.remedy).toMatch(/if (the server|it) expects TLS, use https/);
+  const expectTlsToBeTheRemedy = (error: ConnectError, address: string) => {
+    expect([error.failure, error.permanent]).toEqual(['tls', true]);
+    expect(error.message).toBe(`${address}: the server expects TLS`);
+    expect(error.remedy).toBe('Use https:// in `address`, or set `tls`');
+  };
+
+  it.each([false, true])(
+    'plain text to a TLS port (that wants a client certificate: %s)',
+    async requestCert => {
+      const stub = await startStub(serverTls({ ca: certificates.ca.pem, requestCert }));
+      expectTlsToBeTheRemedy(await wire.refusal(stub.address), stub.address);
+    },
+  );
+
+  it('plain text to a TLS port that hangs up without a word, as Milvus does', async () => {
+    const tls = createTlsServer(serverTls());
+    tls.on('tlsClientError', () => {});
+    const raw = await startRaw(socket => {
+      socket.once('data', (first: Buffer) => {
+        if (first.toString('latin1').startsWith('PRI ')) return socket.end();
+        socket.pause().unshift(first);
+        tls.emit('connection', socket);
+      });
+    });
+    expectTlsToBeTheRemedy(await wire.refusal(raw.address), raw.address);
+    await wire.until(() => raw.open === 0);
+  });
+
+  it('a server that hangs up is asked for TLS, but not for long', async () => {
+    const raw = await startRaw(socket => {
+      // The second one is the question whether TLS is spoken.
+      if (raw.sockets.length === 1) socket.destroy();
+    });
+    const startMs = performance.now();
+    const error = await wire.refusal(raw.address, { connectTimeoutMs: 100_000 });
+    expect([error.failure, raw.sockets.length]).toEqual(['unreachable', 2]);
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+    await wire.until(() => raw.open === 0);
+  });
+
+  it('a server that hangs up late is asked for TLS within the limit', async () => {
+    const raw = await startRaw(socket => {
+      if (raw.sockets.length === 1) setTimeout(() => socket.destroy(), 50);
+    });
+    const startMs = performance.now();
+    expect((await wire.refusal(raw.address, { connectTimeoutMs: 100 })).failure).toBe('unreachable');
+    expect(performance.now() - startMs).toBeLessThan(450);
+  });
+
+  it('a server that hangs up is not asked for TLS any more when the connection is not wanted', async () => {
+    const wanted = new AbortController();
+    const raw = await startRaw(socket => {
+      if (raw.sockets.length === 1) socket.destroy();
+      else wanted.abort();
+    });
+    const before = timers();
+    await wire.refusal(raw.address, { signal: wanted.signal, connectTimeoutMs: 100_000 });
+    expect(timers()).toBe(before);
+    await wire.until(() => raw.open === 0);
   });
 
   it('TLS to a plain port', async () => {
@@ -281,11 +346,57 @@ describe('TLS that does not fit', () => {
     expect(error.remedy).toMatch(/tls\.cert|client certificate/);
   });
 
+  it.each([
+    ['expired', () => outdated.expiredServer, /has expired: certificate has expired/, /Renew/],
+    ['not valid yet', () => outdated.futureServer, /is not valid yet/, /clock/],
+  ])('a certificate that is %s', async (_what, identity, message, remedy) => {
+    const stub = await startStub({ key: identity().key.pem, cert: identity().cert.pem });
+    const error = await wire.refusal(stub.address, { tls: trusting() });
+    expect([error.failure, error.permanent]).toEqual(['tls', true]);
+    expect(error.message).toMatch(message);
+    expect(error.remedy).toMatch(remedy);
+  });
+
   it('a certificate and a key that do not belong together', async () => {
     const stub = await startStub(serverTls({ ca: certificates.ca.pem, requestCert: true }));
     const tls = trusting({ cert: certificates.client.cert.pem, key: certificates.otherClient.key.pem });
     const error = await wire.refusal(stub.address, { tls });
     expect(error.failure).toBe('tls');
+  });
+});
+
+describe('the name that a server is called by', () => {
+  /** The name the server heard, and what the client makes of it: this server is none of HTTP/2, so it hangs up at the latest. */
+  async function greet(host: string, serverName?: string): Promise<{ heard: string; says: string }> {
+    const heard: string[] = [];
+    const hear = (socket: Duplex) => {
+      heard.push((socket as TLSSocket & { servername?: string | false }).servername || 'none');
+      socket.destroy();
+    };
+    const server = createTlsServer({ ...serverTls(), ALPNProtocols: ['h2'] }, hear);
+    // A client that does not like the certificate hangs up itself.
+    server.on('tlsClientError', (_error, socket) => hear(socket));
+    const address = (await listening(server)).replace('127.0.0.1', host);
+    const error = await wire.refusal(address, {
+      tls: trusting(serverName === undefined ? {} : { serverName }),
+    });
+    await wire.until(() => heard.length > 0);
+    return { heard: heard[0]!, says: error.message };
+  }
+
+  const GOOD = /closed the connection before it was usable/;
+  const BAD = /certificate is for another name/;
+
+  it.each([
+    ['the host of its address', 'localhost', undefined, 'localhost', GOOD],
+    ['none, for an IP address', '127.0.0.1', undefined, 'none', GOOD],
+    ['the one in tls.serverName', '127.0.0.1', 'milvus.test', 'milvus.test', GOOD],
+    ['the one in tls.serverName, without a dot at its end', '127.0.0.1', 'milvus.test.', 'milvus.test', GOOD],
+    ['none, for an IP address in tls.serverName', 'localhost', '127.0.0.1', 'none', GOOD],
+    ['one that its certificate is not for', '127.0.0.1', 'other.test', 'other.test', BAD],
+    ['none, for an IP address that its certificate is not for', 'localhost', '127.0.0.9', 'none', BAD],
+  ])('is %s', async (_what, host, serverName, heard, says) => {
+    expect(await greet(host, serverName)).toEqual({ heard, says: expect.stringMatching(says) });
   });
 });
 
