@@ -180,10 +180,14 @@ function fromAttempt(
       ? new MilvusConnectionError(message, context)
       : new MilvusUnavailableError(message, context);
   }
-  const remedy =
-    attempt.code === GrpcCode.UNIMPLEMENTED ? '. This server is too old for it, or not Milvus' : '';
+  const remedy = remedies[attempt.code] ?? '';
   return serverError(`${where}: ${grpcCodeName(attempt.code)}: ${attempt.message}${remedy}`, error, call);
 }
+
+const remedies: Readonly<Record<number, string>> = {
+  [GrpcCode.UNIMPLEMENTED]: '. This server is too old for it, or not Milvus',
+  [GrpcCode.PERMISSION_DENIED]: '. Grant the privilege to a role of this user',
+};
 
 /** A gRPC status, not one of Milvus's own codes. */
 function serverError(message: string, error: RpcError, { client, method }: FailedCall): MilvusServerError {
@@ -207,7 +211,7 @@ function fromStatus(
   const { client, method } = call;
   const errorCode = codeOf(status);
   // Milvus Lite calls some failures `Success`.
-  const named = status.error_code && status.error_code !== 'Success' ? status.error_code : undefined;
+  const named = status.error_code && status.error_code !== 'Success' ? String(status.error_code) : undefined;
   const code = errorCode === undefined ? '' : ` (code ${errorCode})`;
   const step = rpc.toLowerCase() === method.toLowerCase() ? '' : `${rpc}: `;
   const reason = status.reason ?? '';

@@ -1,10 +1,10 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
-import { type Rpc, RpcError } from '../endpoint/rpc.js';
+import type { Rpc, RpcError } from '../endpoint/rpc.js';
 import { GrpcCode } from '../transport/grpc-status.js';
 import type { Call } from './call.js';
 import type { CallScope } from './call-scope.js';
 import type { ClientRuntime } from './client-runtime.js';
-import { milvusService, type RpcChannel } from './rpc-channel.js';
+import { milvusService, type RpcCallback, type RpcChannel } from './rpc-channel.js';
 import type { SchemaCache } from './schema-cache.js';
 
 /** The SDK's names in the metadata of each request. */
@@ -20,18 +20,21 @@ export interface Caller {
   readonly runtime: ClientRuntime;
   readonly schemas: SchemaCache;
   readonly scope: CallScope;
+  /** The client that the module made. */
+  readonly root: MilvusClient;
+  readonly View: ViewClass;
   /**
-   * Database and client id as they are now; a later `use()` does not reach a call that has begun.
+   * Credentials, database and client id as they are now; a later `use()` does not reach a call that has begun.
    *
    * @param database that the request names
    */
-  metadata(database?: string): Record<string, string>;
+  metadata(database?: string): Readonly<Record<string, string>>;
 }
 
 /** The client as the SDK's code sees it within one call. */
 export interface CallView extends MilvusClient {
-  readonly [ownCall]: Call;
-  readonly [ownCaller]: Caller;
+  [ownCall]: Call;
+  [ownCaller]: Caller;
 }
 
 /** Whether this is the view of a call, so that what is called on it belongs to that call. */
@@ -52,24 +55,27 @@ export function databaseOf(view: CallView): string {
   return view[ownCall].metadata[DATABASE_KEY]!;
 }
 
-/** A view of the client that belongs to one call alone. */
-export function createView(client: MilvusClient, caller: Caller, call: Call): CallView {
-  return assignCall(Object.create(client), caller, call);
+/** Makes views of one client. A class, because `Object.create` and `Object.assign` would cost half of a small call. */
+export type ViewClass = new (caller: Caller, call: Call) => CallView;
+
+export function viewClass(client: MilvusClient): ViewClass {
+  function View(this: CallView, caller: Caller, call: Call): void {
+    assignCall(this, caller, call);
+  }
+  View.prototype = client;
+  return View as unknown as ViewClass;
 }
 
 /** Makes a view belong to this call; an iterator's view goes from one page's call to the next. */
-export function assignCall(view: MilvusClient, caller: Caller, call: Call): CallView {
-  const { runtime, scope } = caller;
+export function assignCall(view: CallView, caller: Caller, call: Call): void {
   const { Channel } = milvusService(view);
-  return Object.assign(view, {
-    [ownCall]: call,
-    [ownCaller]: caller,
-    // "No timeout given" then reaches the channel as the SDK's 24 h, and our own limits are the sooner ones.
-    timeout: 0,
-    channelPool: new Channel(rpc => sendFor(call, rpc, runtime, scope)),
-    // Descriptions are kept in the SchemaCache.
-    collectionInfoCache: noCache,
-  }) as unknown as CallView;
+  view[ownCall] = call;
+  view[ownCaller] = caller;
+  // "No timeout given" then reaches the channel as the SDK's 24 h, and our own limits are the sooner ones.
+  view.timeout = 0;
+  view.channelPool = new Channel((rpc, done) => sendFor(call, caller, rpc, done)) as never;
+  // Descriptions are kept in the SchemaCache. Protected in the SDK's types.
+  (view as unknown as { collectionInfoCache: unknown }).collectionInfoCache = noCache;
 }
 
 /** For RPCs that come from outside of any method, as of the SDK's helper functions: each is a call of its own. */
@@ -77,27 +83,28 @@ export function createSoloChannel(client: MilvusClient, caller: Caller): RpcChan
   const { Channel } = milvusService(client);
   const { runtime } = caller;
   const scope: CallScope = { ...caller.scope, errors: 'status' };
-  return new Channel(rpc => {
+  return new Channel((rpc, done) => {
     const method = methodNameOf(rpc);
     const limit = runtime.limits.ofCall(method, undefined, scope.timeoutMs);
-    return runtime.call({ method, limit, scope, metadata: caller.metadata() }, call =>
-      sendFor(call, rpc, runtime, scope),
-    );
+    runtime
+      .call<object>({ method, limit, scope, metadata: caller.metadata() }, call => runtime.send(rpc, call))
+      .then(answer => done(null, answer), done);
   });
 }
 
-async function sendFor(call: Call, rpc: Rpc, runtime: ClientRuntime, scope: CallScope): Promise<object> {
+function sendFor(call: Call, { runtime, scope }: Caller, rpc: Rpc, done: RpcCallback): void {
   const { name } = rpc.method;
-  try {
-    const answer = await runtime.send(rpc, call);
-    call.answered(name, answer);
-    return answer;
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    if (scope.errors === 'status' && isUnknownToServer(error)) return {};
-    call.failed(name, error);
-    throw error;
-  }
+  runtime.send(rpc, call).then(
+    answer => {
+      call.answered(name, answer);
+      done(null, answer);
+    },
+    (error: RpcError) => {
+      if (scope.errors === 'status' && isUnknownToServer(error)) return done(null, {});
+      call.failed(name, error);
+      done(error);
+    },
+  );
 }
 
 /** The plain SDK takes UNIMPLEMENTED for an empty answer, but where it has an older RPC to go on with. */

@@ -3,24 +3,37 @@ import type { PoolFailure } from '../pool/pool-failure.js';
 import { type Clock, type Scheduled, systemClock } from '../resilience/clock.js';
 import { Deadline } from '../resilience/deadline.js';
 import { type CallFailure, isSchemaMismatch } from './call-failure.js';
-import { rpcClass } from './method-class.js';
+import type { CallLimit } from './call-limits.js';
+import type { CallScope } from './call-scope.js';
+import { methodClass, rpcClass } from './method-class.js';
 import { refusalIn } from './response-status.js';
 import type { CollectionDescription } from './schema-cache.js';
 
-export interface CallSettings {
-  /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
-  unattended?: boolean;
+/** A call that somebody asks for. */
+export interface CallRequest {
   /** Public method that was called, e.g. `search`. */
   method: string;
-  /** For the whole call, in ms. */
-  timeoutMs: number;
+  /** For the whole call. */
+  limit: CallLimit;
+  /** Credentials, database and client id. */
   metadata: Readonly<Record<string, string>>;
-  /** Each ends the call when it aborts. */
-  signals?: readonly AbortSignal[];
-  /** What the caller gets when the time is up; `unsent` says what it waited for if nothing is on the wire. */
-  timeoutError: (unsent: PoolFailure | undefined) => Error;
-  /** What the caller gets when a signal aborts. */
-  abortedError?: (reason: unknown, sent: boolean) => Error;
+  scope: Pick<CallScope, 'signals' | 'errors'>;
+  /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
+  unattended?: boolean;
+  /** A refusal that the SDK swallows is an error even where the caller wants statuses: there is none to look at. */
+  strict?: boolean;
+}
+
+/** The client behind a call: what its caller gets in the end. */
+export interface CallOwner {
+  /** @param unsent what the call waited for if nothing is on the wire */
+  deadlineError(call: Call, unsent: PoolFailure | undefined): Error;
+  abortedError(call: Call, reason: unknown): Error;
+  /** The failure that the SDK's code made a success of, if it did. */
+  swallowedError(call: Call): Error | undefined;
+  /** What the SDK's code threw, as the caller wants it. */
+  toError(call: Call, thrown: unknown): unknown;
+  callEnded(call: Call): void;
 }
 
 /**
@@ -28,10 +41,7 @@ export interface CallSettings {
  * share its deadline and its signals, and end with it.
  */
 export class Call implements RpcCall {
-  readonly method: string;
-  readonly unattended: boolean;
   readonly deadline: Deadline;
-  readonly metadata: Readonly<Record<string, string>>;
   /** The RPCs of it that Milvus refused or that failed, in their order; the SDK may have swallowed them. */
   failures: readonly CallFailure[] = [];
   /** Whether an RPC that may have changed something was sent for it. */
@@ -40,27 +50,32 @@ export class Call implements RpcCall {
   usedSchema?: { key: string; description: CollectionDescription };
   private readonly rpcs = new Set<RpcUnderWay>();
   private readonly timer: Scheduled;
-  private readonly signals: readonly AbortSignal[];
   private over = false;
   private partly = false;
   private endedBy?: Error;
   private rejectCaller: (error: Error) => void = () => {};
 
   constructor(
-    private readonly settings: CallSettings,
+    readonly request: CallRequest,
+    private readonly owner: CallOwner,
     clock: Clock = systemClock,
   ) {
-    this.method = settings.method;
-    this.unattended = settings.unattended ?? false;
-    this.metadata = settings.metadata;
-    this.deadline = new Deadline(settings.timeoutMs, clock);
+    const { limit, scope } = request;
+    this.deadline = new Deadline(limit.timeoutMs, clock);
     this.timer = clock.schedule(
-      () => this.end(settings.timeoutError(this.unsent())),
-      settings.timeoutMs,
+      () => this.end(owner.deadlineError(this, this.unsent())),
+      limit.timeoutMs,
       true,
     );
-    this.signals = settings.signals ?? [];
-    for (const signal of this.signals) signal.addEventListener('abort', this.onAbort);
+    for (const signal of scope.signals ?? []) signal.addEventListener('abort', this);
+  }
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.request.metadata;
   }
 
   get ended(): boolean {
@@ -75,20 +90,22 @@ export class Call implements RpcCall {
 
   /**
    * Follows the SDK's work for this call. Settles with it, or as soon as the call is ended, even while the SDK sleeps
-   * between two RPCs of a polling loop.
+   * between two RPCs of a polling loop. Results and errors are converted here, and nowhere else.
    */
-  follow<Result>(work: Promise<Result>): Promise<Result> {
+  follow<Result>(work: PromiseLike<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.rejectCaller = reject;
       if (this.endedBy) reject(this.endedBy);
       work.then(
         result => {
           this.finish();
-          resolve(result);
+          const swallowed = this.failures.length > 0 && this.owner.swallowedError(this);
+          if (swallowed) reject(swallowed);
+          else resolve(result);
         },
-        error => {
+        thrown => {
           this.finish();
-          reject(error);
+          reject(this.owner.toError(this, thrown));
         },
       );
     });
@@ -104,11 +121,13 @@ export class Call implements RpcCall {
 
   /** The call is over. What the SDK still has on the way for it is cancelled, what it may still try is refused. */
   finish(): void {
+    if (this.over) return;
     this.over = true;
     this.timer.cancel();
-    for (const signal of this.signals) signal.removeEventListener('abort', this.onAbort);
+    for (const signal of this.request.scope.signals ?? []) signal.removeEventListener('abort', this);
     for (const rpc of this.rpcs) rpc.cancel();
     this.rpcs.clear();
+    this.owner.callEnded(this);
   }
 
   begin(rpc: RpcUnderWay): () => void {
@@ -123,7 +142,7 @@ export class Call implements RpcCall {
   answered(rpc: string, answer: object): void {
     this.noteWrite(rpc);
     const status = refusalIn(answer);
-    if (status) this.failures = [...this.failures, { rpc, status }];
+    if (status) this.refused({ rpc, status });
     else if (this.failures.length > 0) this.forgetSchemaMismatch(rpc);
   }
 
@@ -137,11 +156,29 @@ export class Call implements RpcCall {
     return this.partly;
   }
 
+  /** Whether anything of it was ever sent. */
+  get sent(): boolean {
+    return this.partly || [...this.rpcs].some(rpc => rpc.unsent() === undefined);
+  }
+
   /** Why nothing of it was ever sent: all its RPCs still wait for a connection. */
   unsent(): PoolFailure | undefined {
     if (this.partly) return undefined;
     const reasons = [...this.rpcs].map(rpc => rpc.unsent());
     return reasons.includes(undefined) ? undefined : reasons[0];
+  }
+
+  /** One of its signals aborted. @internal */
+  handleEvent({ target }: Event): void {
+    this.end(this.owner.abortedError(this, (target as AbortSignal).reason));
+  }
+
+  private refused(failure: CallFailure): void {
+    this.failures = [...this.failures, failure];
+    if (methodClass(this.method) !== 'wait') return;
+    // Some of the SDK's loops ask on and on, whatever Milvus answers.
+    const swallowed = this.owner.swallowedError(this);
+    if (swallowed) this.end(swallowed);
   }
 
   private noteWrite(rpc: string): void {
@@ -152,11 +189,4 @@ export class Call implements RpcCall {
   private forgetSchemaMismatch(rpc: string): void {
     this.failures = this.failures.filter(each => each.rpc !== rpc || !isSchemaMismatch(each));
   }
-
-  private readonly onAbort = (event: Event): void => {
-    const { reason } = event.target as AbortSignal;
-    const sent = this.partly || [...this.rpcs].some(rpc => rpc.unsent() === undefined);
-    const error = this.settings.abortedError?.(reason, sent);
-    if (error) this.end(error);
-  };
 }

@@ -1,6 +1,6 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
-import { type Caller, DATABASE_KEY } from './call-view.js';
+import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, type ViewClass } from './call-view.js';
 import type { ClientRuntime } from './client-runtime.js';
 import { chooseDatabase, chosenDatabase } from './database-scope.js';
 import type { SchemaCache } from './schema-cache.js';
@@ -13,6 +13,7 @@ export const internals = Symbol('nestjs-milvus');
 interface ClientParts {
   /** The client that the module made. */
   readonly root: MilvusClient;
+  readonly View: ViewClass;
   readonly runtime: ClientRuntime;
   readonly schemas: SchemaCache;
   readonly probe: ServerProbe;
@@ -22,6 +23,7 @@ interface ClientParts {
 /** What is behind a client, or behind one that `with(…)` derived from it: that one has a scope of its own. */
 export class ClientInternals implements Caller {
   readonly root: MilvusClient;
+  readonly View: ViewClass;
   readonly runtime: ClientRuntime;
   readonly schemas: SchemaCache;
   readonly probe: ServerProbe;
@@ -33,6 +35,7 @@ export class ClientInternals implements Caller {
     private readonly derived = false,
   ) {
     this.root = parts.root;
+    this.View = parts.View;
     this.runtime = parts.runtime;
     this.schemas = parts.schemas;
     this.probe = parts.probe;
@@ -59,11 +62,15 @@ export class ClientInternals implements Caller {
     if (!runtime.serving) metadataOf(root).set(DATABASE_KEY, database);
   }
 
-  metadata(named?: string): Record<string, string> {
-    const { root } = this;
-    const metadata = Object.fromEntries(metadataOf(root));
-    const database = named ?? this.scope.database ?? chosenDatabase(root);
-    return database === undefined ? metadata : { ...metadata, [DATABASE_KEY]: database };
+  metadata(named?: string): Readonly<Record<string, string>> {
+    const { root, runtime } = this;
+    const own = metadataOf(root);
+    const database = named ?? this.scope.database ?? chosenDatabase(root) ?? own.get(DATABASE_KEY)!;
+    const identifier = own.get(IDENTIFIER_KEY);
+    const credentials = runtime.credentials();
+    return identifier === undefined
+      ? { ...credentials, [DATABASE_KEY]: database }
+      : { ...credentials, [DATABASE_KEY]: database, [IDENTIFIER_KEY]: identifier };
   }
 
   private narrowed(method: string, options: MilvusCallOptions): CallScope {

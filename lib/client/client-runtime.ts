@@ -1,10 +1,11 @@
 import { Endpoint } from '../endpoint/endpoint.js';
 import { type Rpc, RpcError } from '../endpoint/rpc.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import type { PoolFailure } from '../pool/pool-failure.js';
 import { systemClock } from '../resilience/clock.js';
 import { ClientLog } from '../telemetry/client-log.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
-import { Call } from './call.js';
+import { Call, type CallOwner, type CallRequest } from './call.js';
 import {
   abortedError,
   cancelledError,
@@ -18,24 +19,10 @@ import {
 } from './call-errors.js';
 import { unhandledFailure } from './call-failure.js';
 import { type CallLimit, CallLimits } from './call-limits.js';
-import type { CallScope } from './call-scope.js';
 import type { ClientDrainReport } from './drain-report.js';
 
-/** A call that somebody asks for. */
-export interface CallRequest {
-  method: string;
-  /** Database and client id that hold for this call. */
-  metadata: Record<string, string>;
-  limit: CallLimit;
-  scope: Pick<CallScope, 'signals' | 'errors'>;
-  /** Nobody waits for it. */
-  unattended?: boolean;
-  /** A refusal that the SDK swallows is an error even where the caller wants statuses: there is none to look at. */
-  strict?: boolean;
-}
-
 /** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
-export class ClientRuntime {
+export class ClientRuntime implements CallOwner {
   readonly options: Omit<ResolvedClientOptions, 'credentials'>;
   /** User that Milvus is told of; empty when the client has none. */
   readonly user: string;
@@ -75,50 +62,57 @@ export class ClientRuntime {
     return this.ending.signal;
   }
 
-  /** Runs one call of a public method: admits it, bounds it, and turns its failure into the error its caller wants. */
-  async call<Result>(request: CallRequest, work: (call: Call) => Promise<Result>): Promise<Result> {
-    const { method, limit, scope, unattended, metadata, strict } = request;
-    const described: FailedCall = { client: this.options.name, method, limit };
-    if (this.report) throw refusedError(described);
-    const throws = scope.errors === 'throw';
-    for (const { aborted, reason } of scope.signals ?? []) {
-      if (aborted) throw abortedError(described, reason, false);
-    }
-    const call = new Call({
-      method,
-      timeoutMs: limit.timeoutMs,
-      unattended,
-      metadata: { ...this.authorize(), ...metadata },
-      signals: scope.signals,
-      timeoutError: unsent => {
-        const error = timeoutError(described, unsent);
-        return throws ? error : plainTimeoutError(error, described);
-      },
-      abortedError: (reason, sent) => abortedError(described, reason, sent),
-    });
+  /** Runs one call of a public method: admits it, bounds it, and gives its caller the result or error it wants. */
+  call<Result>(request: CallRequest, work: (call: Call) => PromiseLike<Result> | Result): Promise<Result> {
+    const refusal = this.refusal(request);
+    if (refusal) return Promise.reject(refusal);
+    const call = new Call(request, this);
     this.calls.add(call);
-    try {
-      const result = await call.follow(work(call));
-      const swallowed = (throws || strict) && unhandledFailure(method, call.failures);
-      if (swallowed) throw fromCallFailure(swallowed, described);
-      return result;
-    } catch (error) {
-      const { executedInPart, wrote } = call;
-      const failed = { ...described, executedInPart, wrote, rpcLimit: this.soonerLimit(error, call) };
-      const failure = unhandledFailure(method, call.failures);
-      if (throws || (strict && failure?.status)) throw toMilvusError(error, failure, failed);
-      throw toPlainError(error, failed);
-    } finally {
-      this.calls.delete(call);
-      if (this.calls.size === 0) this.onIdle();
-    }
+    return call.follow(begin(() => work(call)));
+  }
+
+  /** Credentials, which every call carries. */
+  credentials(): Readonly<Record<string, string>> {
+    return this.authorize();
   }
 
   /** Sends one RPC of a call, within the limit of the RPC's class too. */
   send(rpc: Rpc, call: Call): Promise<object> {
     const limit = this.limits.ofRpc(rpc.method.name, call.method);
-    const timeoutMs = Math.min(rpc.timeoutMs, limit.timeoutMs);
-    return this.endpoint.gateway.send({ ...rpc, timeoutMs }, call);
+    rpc.timeoutMs = Math.min(rpc.timeoutMs, limit.timeoutMs);
+    return this.endpoint.gateway.send(rpc, call);
+  }
+
+  deadlineError(call: Call, unsent: PoolFailure | undefined): Error {
+    const described = this.describe(call);
+    const error = timeoutError(described, unsent);
+    return call.request.scope.errors === 'throw' ? error : plainTimeoutError(error, described);
+  }
+
+  abortedError(call: Call, reason: unknown): Error {
+    return abortedError(this.describe(call), reason, call.sent);
+  }
+
+  swallowedError(call: Call): Error | undefined {
+    const { scope, strict, method } = call.request;
+    if (scope.errors === 'status' && !strict) return undefined;
+    const failure = unhandledFailure(method, call.failures);
+    return failure && fromCallFailure(failure, this.describe(call));
+  }
+
+  toError(call: Call, thrown: unknown): unknown {
+    const { scope, strict, method } = call.request;
+    const described = { ...this.describe(call), rpcLimit: this.soonerLimit(thrown, call) };
+    const failure = unhandledFailure(method, call.failures);
+    if (scope.errors === 'throw' || (strict && failure?.status)) {
+      return toMilvusError(thrown, failure, described);
+    }
+    return toPlainError(thrown, described);
+  }
+
+  callEnded(call: Call): void {
+    this.calls.delete(call);
+    if (this.calls.size === 0) this.onIdle();
   }
 
   /** Admits no more calls, lets those in flight end within the limit, cancels the rest, closes every connection. */
@@ -130,7 +124,7 @@ export class ClientRuntime {
   private async runDrain(timeoutMs: number): Promise<ClientDrainReport> {
     const startedAt = systemClock.now();
     this.ending.abort();
-    this.cancel([...this.calls].filter(({ unattended }) => unattended));
+    this.cancel([...this.calls].filter(({ request }) => request.unattended));
     const inFlight = this.callsInFlight().length;
     this.log.draining(inFlight, timeoutMs);
     await this.idleWithin(timeoutMs);
@@ -156,14 +150,24 @@ export class ClientRuntime {
   }
 
   private callsInFlight(): Call[] {
-    return [...this.calls].filter(({ ended }) => !ended);
+    return [...this.calls];
   }
 
   private cancel(calls: Call[]): void {
-    for (const call of calls) {
-      const sent = call.unsent() === undefined;
-      call.end(cancelledError({ client: this.options.name, method: call.method }, sent));
-    }
+    for (const call of calls) call.end(cancelledError(this.describe(call), call.unsent() === undefined));
+  }
+
+  /** Why a call does not even begin. */
+  private refusal({ method, limit, scope }: CallRequest): Error | undefined {
+    const described = { client: this.options.name, method, limit };
+    if (this.report) return refusedError(described);
+    const aborted = scope.signals?.find(signal => signal.aborted);
+    return aborted && abortedError(described, aborted.reason, false);
+  }
+
+  private describe({ request, executedInPart, wrote }: Call): FailedCall {
+    const { method, limit } = request;
+    return { client: this.options.name, method, limit, executedInPart, wrote };
   }
 
   private idleWithin(timeoutMs: number): Promise<void> {
@@ -176,6 +180,20 @@ export class ClientRuntime {
       };
     });
   }
+}
+
+/** The SDK's few synchronous methods give results and errors as its others do. */
+function begin<Result>(work: () => PromiseLike<Result> | Result): PromiseLike<Result> {
+  try {
+    const result = work();
+    return isPromiseLike(result) ? result : Promise.resolve(result);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+export function isPromiseLike<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function';
 }
 
 function authorization(credentials: ResolvedClientOptions['credentials']): Record<string, string> {

@@ -14,17 +14,14 @@ interface DescribeRequest {
 /** The SDK's methods that do not do what their callers need, outermost or called by another; each within a call. */
 const mended: Readonly<Record<string, Mended>> = {
   /** The SDK's own cache is by client; ours is by database too, and shares questions. */
-  async describeCollection(view, request, original) {
+  describeCollection(view, request, original) {
     const { schemas } = callerOf(view);
     const ask = () => original() as Promise<CollectionDescription>;
     const { collection_name, db_name, cache } = (request ?? {}) as DescribeRequest;
     const key = schemaKey(db_name || databaseOf(view), collection_name);
-    if (cache === true) return schemas.describe(key, callOf(view), ask);
-    const description = await ask();
-    schemas.keep(key, description);
-    // Whatever the call met by now, it was not for lack of looking.
-    callOf(view).usedSchema = undefined;
-    return description;
+    return cache === true
+      ? schemas.describe(key, callOf(view), ask)
+      : schemas.describeAnew(key, callOf(view), ask);
   },
 
   /** The SDK says `false` to every refusal, and `true` to some; and `createCollection` goes on from there. */

@@ -24,13 +24,12 @@ const TOO_OLD = 'Milvus did not say where the next page begins: this server is t
  * SDK takes for the end, is thrown. Nothing is held between two pages but memory.
  */
 export async function openPages(
-  client: MilvusClient,
   caller: Caller,
   name: string,
   method: SdkMethod,
   args: unknown[],
 ): Promise<Pages> {
-  const source = new PageSource(client, caller, name, args[0]);
+  const source = new PageSource(caller, name, args[0]);
   const pages = (await source.run(view => method.apply(view, args))) as Pages;
   return { ...pages, [Symbol.asyncIterator]: () => new PageIterator(source, pages[Symbol.asyncIterator]()) };
 }
@@ -42,13 +41,12 @@ class PageSource {
   private readonly searchErrors: unknown[] = [];
 
   constructor(
-    client: MilvusClient,
     private readonly caller: Caller,
     private readonly name: string,
     private readonly request: unknown,
   ) {
-    this.view = Object.create(client) as CallView;
-    const { search } = client;
+    this.view = Object.create(caller.root) as CallView;
+    const { search } = caller.root;
     Object.assign(this.view, { search: (request: never) => this.search(search, request) });
   }
 

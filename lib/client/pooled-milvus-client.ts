@@ -5,7 +5,7 @@ import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { MilvusPool } from '../pool/milvus-pool.js';
 import type { MilvusCallOptions } from './call-scope.js';
-import { createSoloChannel, IDENTIFIER_KEY, isCallView } from './call-view.js';
+import { createSoloChannel, IDENTIFIER_KEY, isCallView, viewClass } from './call-view.js';
 import { ClientInternals, internals, metadataOf } from './client-internals.js';
 import { ClientRuntime } from './client-runtime.js';
 import { type DrainReport, drainReport } from './drain-report.js';
@@ -56,7 +56,10 @@ export class PooledMilvusClient extends MilvusClient {
     wrapAliases(this);
     assignInternals(
       this,
-      new ClientInternals({ root: this, runtime, schemas, probe, startup }, { errors: options.errors }),
+      new ClientInternals(
+        { root: this, View: viewClass(this), runtime, schemas, probe, startup },
+        { errors: options.errors },
+      ),
     );
   }
 
@@ -168,7 +171,7 @@ function callMethod(name: string, method: SdkMethod): SdkMethod {
     // In the SDK's constructor nothing of ours is there yet.
     if (!behind) return method.apply(this, args);
     // Within a call the SDK's methods call each other.
-    return isCallView(this) ? mended.apply(this, args) : run(this, behind, name, mended, args);
+    return isCallView(this) ? mended.apply(this, args) : run(behind, name, mended, args);
   };
   originals.set(value, method);
   return value as SdkMethod;

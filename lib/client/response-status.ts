@@ -1,7 +1,8 @@
 /** The status that every Milvus answer is, or carries. */
 export interface ResponseStatus {
   code?: number;
-  error_code?: string;
+  /** Its name; the bare number where the SDK does not know it. */
+  error_code?: string | number;
   reason?: string;
   retriable?: boolean;
 }
@@ -18,7 +19,8 @@ interface Answer extends ResponseStatus {
 /** Milvus reports success as `code` 0; servers before 2.3 only by `error_code`, and Milvus Lite at times by `code` alone. */
 export function isSuccess({ code, error_code }: ResponseStatus): boolean {
   return (
-    Number(code ?? 0) === 0 && (error_code === undefined || error_code === '' || error_code === 'Success')
+    Number(code ?? 0) === 0 &&
+    (error_code === undefined || error_code === '' || error_code === 0 || error_code === 'Success')
   );
 }
 

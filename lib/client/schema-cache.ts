@@ -35,19 +35,46 @@ export class SchemaCache {
    *
    * @param call whose limits `ask` has; that of another caller, whose answer this one waits for, may end first
    */
-  async describe(
+  describe(
     key: string,
     call: Call,
     ask: () => Promise<CollectionDescription>,
   ): Promise<CollectionDescription> {
-    for (;;) {
-      const kept = this.entries.get(key);
-      if (kept) {
-        call.usedSchema = { key, description: kept };
-        return kept;
-      }
-      const asked = this.underWay.get(key);
-      if (!asked) return this.ask(key, call, ask);
+    const kept = this.entries.get(key);
+    if (!kept) return this.askOrWait(key, call, ask);
+    call.usedSchema = { key, description: kept };
+    return Promise.resolve(kept);
+  }
+
+  /** The description that Milvus gives now. */
+  async describeAnew(
+    key: string,
+    call: Call,
+    ask: () => Promise<CollectionDescription>,
+  ): Promise<CollectionDescription> {
+    const description = await ask();
+    this.keep(key, description);
+    // Whatever the call met by now, it was not for lack of looking.
+    call.usedSchema = undefined;
+    return description;
+  }
+
+  /** The collection may have changed; an answer that is under way may be too old already. */
+  forget(key: string): void {
+    this.entries.delete(key);
+    this.underWay.delete(key);
+  }
+
+  private keep(key: string, description: CollectionDescription): void {
+    if (isSuccess(description.status)) this.entries.set(key, description);
+  }
+
+  private async askOrWait(
+    key: string,
+    call: Call,
+    ask: () => Promise<CollectionDescription>,
+  ): Promise<CollectionDescription> {
+    for (let asked = this.underWay.get(key); asked; asked = this.underWay.get(key)) {
       try {
         const description = await asked.answer;
         call.answered('DescribeCollection', description);
@@ -57,16 +84,7 @@ export class SchemaCache {
         if (call.ended || !asked.call.gaveUp) throw error;
       }
     }
-  }
-
-  keep(key: string, description: CollectionDescription): void {
-    if (isSuccess(description.status)) this.entries.set(key, description);
-  }
-
-  /** The collection may have changed; an answer that is under way may be too old already. */
-  forget(key: string): void {
-    this.entries.delete(key);
-    this.underWay.delete(key);
+    return this.ask(key, call, ask);
   }
 
   private async ask(

@@ -1,7 +1,7 @@
-import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import type { CallRequest } from './call.js';
 import { isSchemaMismatch } from './call-failure.js';
-import { type Caller, type CallView, callerOf, callOf, createView, databaseOf } from './call-view.js';
-import type { CallRequest } from './client-runtime.js';
+import { type Caller, type CallView, callerOf, callOf, databaseOf } from './call-view.js';
+import { isPromiseLike } from './client-runtime.js';
 import { methodClass } from './method-class.js';
 import { type CollectionDescription, sameSchema, schemaKey } from './schema-cache.js';
 import type { SdkMethod } from './sdk-methods.js';
@@ -13,22 +13,14 @@ interface CollectionRequest {
 }
 
 /** Runs an SDK method as one call: on a view of the client that belongs to this call alone. */
-export function runAsCall(
-  client: MilvusClient,
-  caller: Caller,
-  name: string,
-  method: SdkMethod,
-  args: unknown[],
-): unknown {
+export function runAsCall(caller: Caller, name: string, method: SdkMethod, args: unknown[]): unknown {
   let direct: { result: unknown } | undefined;
-  const done = caller.runtime.call(callRequest(caller, name, args[0]), async call => {
-    const view = createView(client, caller, call);
+  const done = caller.runtime.call(callRequest(caller, name, args[0]), call => {
+    const view = new caller.View(caller, call);
     const result = method.apply(view, args);
-    if (!isThenable(result)) {
-      direct = { result };
-      return result;
-    }
-    return settle(view, result, () => method.apply(view, args), args[0]);
+    if (isPromiseLike(result)) return mindSchema(view, result, () => method.apply(view, args), args[0]);
+    direct = { result };
+    return result;
   });
   // The SDK's few synchronous methods stay synchronous.
   return direct ? direct.result : done;
@@ -49,24 +41,29 @@ function databaseNamed(method: string, request: unknown): string | undefined {
   return typeof named === 'string' && named && !method.includes('Database') ? named : undefined;
 }
 
-/** Waits for the SDK's work, and has it done again once if the collection is not what it was taken for. */
-async function settle(
+/** Has the SDK's work done again once if the collection is not what it was taken for, and minds what it changed. */
+function mindSchema(
   view: CallView,
-  work: unknown,
+  work: PromiseLike<unknown>,
   again: () => unknown,
   request: unknown,
-): Promise<unknown> {
+): PromiseLike<unknown> {
   const call = callOf(view);
-  try {
-    const result = await work;
-    if (call.failures.length === 0 || !(await schemaChanged(view, request))) return result;
-  } catch (error) {
-    if (!(await schemaChanged(view, request))) throw error;
-  } finally {
-    forgetChanged(view, request);
-  }
-  call.failures = [];
-  return again();
+  const afterFailure = async (outcome: () => unknown) => {
+    if (!(await schemaChanged(view, request))) return outcome();
+    call.failures = [];
+    return again();
+  };
+  return work.then(
+    result => {
+      if (call.wrote) forgetChanged(view, request);
+      return call.failures.length === 0 ? result : afterFailure(() => result);
+    },
+    thrown => {
+      if (call.wrote) forgetChanged(view, request);
+      return afterFailure(() => Promise.reject(thrown));
+    },
+  );
 }
 
 /** Whether the call failed on a cached description that does not hold any more, and may be made again. */
@@ -88,13 +85,8 @@ async function schemaChanged(view: CallView, request: unknown): Promise<boolean>
 
 /** What may have changed a collection makes its description worthless, whether it succeeded or not. */
 function forgetChanged(view: CallView, request: unknown): void {
-  if (!callOf(view).wrote) return;
   const of = methodClass(callOf(view).method);
   const { collection_name } = (request ?? {}) as CollectionRequest;
   if (of === 'write' || typeof collection_name !== 'string') return;
   callerOf(view).schemas.forget(schemaKey(databaseOf(view), collection_name));
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function';
 }

@@ -30,7 +30,7 @@ export class ServerProbe {
   constructor(
     private readonly runtime: ClientRuntime,
     private readonly methods: ReadonlyMap<string, RpcMethod>,
-    private readonly metadata: () => Record<string, string>,
+    private readonly metadata: () => Readonly<Record<string, string>>,
   ) {}
 
   /** Introduces the client: Milvus checks credentials and database, and answers with an identifier. */

@@ -1,32 +1,53 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Call } from '../../lib/client/call.js';
-import type { RpcUnderWay } from '../../lib/endpoint/rpc.js';
-import { MilvusClosedError, MilvusDeadlineExceededError } from '../../lib/index.js';
+import { Call, type CallOwner } from '../../lib/client/call.js';
+import { RpcError, type RpcUnderWay } from '../../lib/endpoint/rpc.js';
+import { MilvusAbortedError, MilvusClosedError, MilvusDeadlineExceededError } from '../../lib/index.js';
 import { PoolFailure } from '../../lib/pool/pool-failure.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { gate } from '../support/pooled-client.js';
 
 const tooLate = new MilvusDeadlineExceededError('too late', { client: 'c' });
 const closed = new MilvusClosedError('closed', { client: 'c' });
+const aborted = new MilvusAbortedError('aborted', { client: 'c' });
 const noRoom = new PoolFailure('no-room', { size: 1, maxConnections: 1, inFlight: 1, pending: 1 });
 const never = new Promise<never>(() => {});
 
 let clock: FakeClock;
 let call: Call;
 let waitedFor: PoolFailure | undefined;
+let over: Call[];
+let swallowed: Error | undefined;
+let abortReasons: unknown[];
+let controller: AbortController;
 
 beforeEach(() => {
   clock = new FakeClock();
+  over = [];
+  swallowed = undefined;
+  abortReasons = [];
+  controller = new AbortController();
+  const owner: CallOwner = {
+    deadlineError: (_call, unsent) => {
+      waitedFor = unsent;
+      return tooLate;
+    },
+    abortedError: (_call, reason) => {
+      abortReasons.push(reason);
+      return aborted;
+    },
+    swallowedError: () => swallowed,
+    toError: (_call, thrown) => ({ converted: thrown }),
+    callEnded: each => over.push(each),
+  };
   call = new Call(
     {
       method: 'search',
-      timeoutMs: 100,
+      limit: { timeoutMs: 100, setBy: '`timeouts.readMs`' },
       metadata: { dbname: 'books' },
-      timeoutError: unsent => {
-        waitedFor = unsent;
-        return tooLate;
-      },
+      scope: { errors: 'throw', signals: [controller.signal] },
     },
+    owner,
     clock,
   );
 });
@@ -37,19 +58,45 @@ function rpc(cancel: () => void, unsent?: PoolFailure): RpcUnderWay {
 }
 
 describe('a call', () => {
-  it('gives what its work gives, and needs its timer no more', async () => {
-    await expect(call.follow(Promise.resolve(1))).resolves.toBe(1);
-
+  const expectOver = () => {
     expect(call.ended).toBe(true);
+    expect(over).toEqual([call]);
     expect(clock.pending).toBe(0);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  };
+
+  it('gives what its work gives, and needs timer and signal no more', async () => {
+    await expect(call.follow(Promise.resolve(1))).resolves.toBe(1);
+    expectOver();
   });
 
-  it('fails as its work fails, and needs its timer no more', async () => {
+  it('fails as its work fails, converted, and needs timer and signal no more', async () => {
     const error = new Error('work');
-    await expect(call.follow(Promise.reject(error))).rejects.toBe(error);
+    await expect(call.follow(Promise.reject(error))).rejects.toEqual({ converted: error });
+    expectOver();
+  });
 
-    expect(call.ended).toBe(true);
-    expect(clock.pending).toBe(0);
+  it('ends when a signal aborts', async () => {
+    const outcome = call.follow(never);
+    controller.abort('enough');
+
+    await expect(outcome).rejects.toBe(aborted);
+    expect(abortReasons).toEqual(['enough']);
+    expectOver();
+  });
+
+  it('ends when it is ended before its work is followed', async () => {
+    call.end(closed);
+    await expect(call.follow(never)).rejects.toBe(closed);
+    expectOver();
+  });
+
+  it('fails when the SDK swallowed a failure', async () => {
+    swallowed = new Error('refused');
+    call.answered('DropRole', { code: 5, error_code: 'UnexpectedError' });
+
+    await expect(call.follow(Promise.resolve('all well'))).rejects.toBe(swallowed);
+    expectOver();
   });
 
   it('ends at its deadline, and not before', async () => {
@@ -156,5 +203,56 @@ describe('a call', () => {
     call.begin({ cancel: () => {}, unsent: () => undefined })();
     call.begin({ cancel: () => {}, unsent: () => noRoom });
     expect([call.unsent(), call.executedInPart]).toEqual([undefined, true]);
+  });
+
+  it('keeps the failures of its RPCs in their order', () => {
+    const broken = new RpcError('Search', 14, 'gone', { at: 'call' });
+    call.answered('DescribeCollection', { status: { code: 0, error_code: 'Success' } });
+    call.answered('Query', { status: { code: 8, error_code: 'RateLimit' } });
+    call.failed('Search', broken);
+
+    expect(call.failures).toEqual([
+      { rpc: 'Query', status: { code: 8, error_code: 'RateLimit' } },
+      { rpc: 'Search', error: broken },
+    ]);
+  });
+
+  it('forgets a schema mismatch of a write that was repeated with success, and nothing else', () => {
+    call.answered('DescribeCollection', { status: { code: 1 } });
+    call.answered('Insert', { status: { code: 109 } });
+    call.answered('Insert', { status: { code: 0 } });
+
+    expect(call.failures).toEqual([{ rpc: 'DescribeCollection', status: { code: 1 } }]);
+  });
+
+  it.each<[string, (of: Call) => void, boolean]>([
+    ['a read', of => of.answered('DescribeCollection', {}), false],
+    ['a write', of => of.answered('Insert', {}), true],
+    ['a change of the schema', of => of.answered('CreateIndex', {}), true],
+    ['a write that was refused', of => of.answered('Insert', { status: { code: 5 } }), true],
+    [
+      'a write whose fate is not known',
+      of => of.failed('Insert', new RpcError('Insert', 13, '', { at: 'answer' })),
+      true,
+    ],
+    [
+      'a write that found no room',
+      of => of.failed('Insert', new RpcError('Insert', 8, '', { at: 'pool', pool: noRoom })),
+      false,
+    ],
+  ])('knows whether it may have changed something: %s', (_what, happens, wrote) => {
+    happens(call);
+    expect(call.wrote).toBe(wrote);
+  });
+
+  it('knows when it gave up by itself', async () => {
+    expect(call.gaveUp).toBe(false);
+    clock.advance(99);
+    expect(call.gaveUp).toBe(true);
+  });
+
+  it('knows that its client ended it', () => {
+    call.end(closed);
+    expect(call.gaveUp).toBe(true);
   });
 });

@@ -27,9 +27,9 @@ beforeAll(() => {
 beforeEach(() => {
   sent = [];
   answer = async () => ({ version: '1' });
-  channel = new service.Channel(rpc => {
+  channel = new service.Channel((rpc, done) => {
     sent.push(rpc);
-    return answer();
+    answer().then(message => done(null, message), done);
   }) as RpcChannel & Rpcs;
 });
 

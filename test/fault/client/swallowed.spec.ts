@@ -113,6 +113,22 @@ describe('createCollection', () => {
   });
 });
 
+describe('a method that asks again and again', () => {
+  it.each<[string, string, (of: PooledMilvusClient) => Promise<unknown>]>([
+    ['flushSync', 'GetFlushState', of => of.flushSync({ collection_names: ['c'] })],
+    ['flushSync', 'Flush', of => of.flushSync({ collection_names: ['c'] })],
+    ['loadCollection', 'GetLoadingProgress', of => of.loadCollection({ collection_name: 'c' })],
+    ['flushAllSync', 'GetFlushAllState', of => of.flushAllSync({})],
+  ])('fails at the first refusal, where the SDK may ask for ever: %s, %s', async (method, rpc, ask) => {
+    const refusal = failure(65535, 'UnexpectedError', 'no');
+    stub.on('FlushAll', () => ({ status: success, flush_all_ts: '1' }));
+    stub.always(rpc, answer({ ...refusal, status: refusal }));
+
+    expect(await failureOf(ask(client))).toMatchObject({ code: 'MILVUS_SERVER', errorCode: 65535, method });
+    expect(stub.count(rpc)).toBe(1);
+  });
+});
+
 describe('a refusal of one of many', () => {
   it('is an error where the SDK goes on with the rest: dropAllRoles', async () => {
     stub.on('SelectRole', () => ({
