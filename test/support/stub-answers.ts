@@ -11,6 +11,8 @@ export interface RpcDefinition {
   requestDeserialize(bytes: Buffer): Message;
   responseSerialize(message: Message): Buffer;
   responseDeserialize(bytes: Buffer): Message;
+  /** The message type of the answer, as the .proto declares it. */
+  responseType: { type: { name: string; field: { name: string; typeName: string }[] } };
 }
 
 interface WithService {
