@@ -8,7 +8,7 @@ export async function titles(milvus: PooledMilvusClient, vector: number[]): Prom
       data: vector,
       metric_type: 'COSINE',
       output_fields: ['title'],
-      timeout: 500, // ms, for the whole call; beats `timeouts`
+      timeout: 500, // ms, for the whole call; `timeouts.readMs` is longer
     });
     return results.map(({ title }) => title);
   } catch (error) {

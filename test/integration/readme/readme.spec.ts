@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type INestApplication, Module } from '@nestjs/common';
@@ -8,30 +8,19 @@ import { Test } from '@nestjs/testing';
 import { getMilvusToken, type PooledMilvusClient } from '../../../lib/index.js';
 import { optionDefaults } from '../../../lib/options/defaults.js';
 import { MilvusLite } from '../../../lib/testing/index.js';
+import { codeBesideRegions, snippetsOf } from '../../support/snippets.js';
 
 const root = join(import.meta.dirname, '../../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const here = import.meta.dirname;
 
-/** The regions of the files beside this one, which the tests below run. */
-function regions(): Map<string, string> {
-  const found = readdirSync(here).flatMap(file => [
-    ...readFileSync(join(here, file), 'utf8').matchAll(/\/\/ #region (\S+)\n([\s\S]*?)\n\s*\/\/ #endregion/g),
-  ]);
-  return new Map(found.map(([, name, text]) => [name as string, text as string]));
-}
-
 describe('README', () => {
-  const snippets = [...readme.matchAll(/(?:<!-- (\S+) -->\n)?```(\w+)\n([\s\S]*?)\n```/g)].map(
-    ([, name, language, text]) => ({ name, language, text }),
-  );
+  const snippets = snippetsOf(readme);
 
   it('shows only code that is run', () => {
-    const running = regions();
-    const code = snippets.filter(({ language }) => language === 'ts' || language === 'js');
+    const code = codeBesideRegions(readme, here);
     expect(code.length).toBeGreaterThan(5);
-    for (const { name, text } of code)
-      expect({ name, text }).toEqual({ name, text: running.get(name ?? '') });
+    for (const [{ name, text }, runs] of code) expect([name, text]).toEqual([name, runs]);
   });
 
   it.each([
@@ -128,6 +117,20 @@ describe('its examples', () => {
       const answer = await fetch(`${await app.getUrl()}/health/${path}`);
       expect([path, answer.status]).toEqual([path, 200]);
     }
+  });
+
+  it('calls with limits of their own, and page by page', async () => {
+    const { idsOf, similar } = await import('./calls.js');
+    const client = apps[0]!.get<PooledMilvusClient>(getMilvusToken());
+    const { signal } = new AbortController();
+    expect(await similar(client, 'default', vector, signal)).toMatchObject([{ title: 'the first' }]);
+    await expect(similar(client, 'nowhere', vector, signal)).rejects.toMatchObject({
+      code: 'MILVUS_SERVER',
+    });
+    await expect(similar(client, 'default', vector, AbortSignal.abort())).rejects.toMatchObject({
+      code: 'MILVUS_ABORTED',
+    });
+    expect(await idsOf(client)).toEqual(['1']);
   });
 
   it('fallback', async () => {
