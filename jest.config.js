@@ -13,6 +13,7 @@ const shared = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample-app/dist/'],
   setupFiles: ['reflect-metadata', '<rootDir>/test/support/quiet-nest.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.ts'],
   transformIgnorePatterns: ['/node_modules/(?!(?:.+/)?uuid/)'],
   transform: {
     '\\.ts$': [
@@ -43,7 +44,6 @@ export default {
   collectCoverageFrom: ['lib/**/*.ts'],
   // Real servers share the machine with the tests: more workers than this only make each other wait.
   maxWorkers: 2,
-  testTimeout: 60_000,
   projects: [
     project('unit', {
       testMatch: ['<rootDir>/test/**/*.spec.ts'],

@@ -1,8 +1,8 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
 import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, type ViewClass } from './call-view.js';
 import type { ClientRuntime } from './client-runtime.js';
-import { chooseDatabase, chosenDatabase } from './database-scope.js';
 import type { SchemaCache } from './schema-cache.js';
 import type { ServerProbe } from './server-probe.js';
 import type { Startup } from './startup.js';
@@ -47,25 +47,29 @@ export class ClientInternals implements Caller {
   }
 
   /**
-   * Sets the database for later calls, and for no caller but this one. A derived client belongs to whoever derived it.
-   * One that all share keeps it for the asynchronous context that asked, as a request is one; while the application
-   * boots, for everybody.
+   * Sets the database of later calls. A derived client belongs to whoever derived it; the one that all share has none
+   * to change once the application serves.
+   *
+   * @throws MilvusConfigurationError
    */
   use(database: string): void {
     const scope = this.narrowed('use', { database });
     const { root, runtime } = this;
-    if (this.derived) {
-      this.scope = scope;
-      return;
+    const client = runtime.options.name;
+    if (this.derived) this.scope = scope;
+    else if (!runtime.serving) metadataOf(root).set(DATABASE_KEY, database);
+    else {
+      throw new MilvusConfigurationError(
+        `Milvus client "${client}": use() would change the database under all who share this client. Use \`with({ database })\`, or \`db_name\` in the request; use() works on a client from with()`,
+        { client, method: 'use' },
+      );
     }
-    chooseDatabase(root, database);
-    if (!runtime.serving) metadataOf(root).set(DATABASE_KEY, database);
   }
 
   metadata(named?: string): Readonly<Record<string, string>> {
     const { root, runtime } = this;
     const own = metadataOf(root);
-    const database = named ?? this.scope.database ?? chosenDatabase(root) ?? own.get(DATABASE_KEY)!;
+    const database = named ?? this.scope.database ?? own.get(DATABASE_KEY)!;
     const identifier = own.get(IDENTIFIER_KEY);
     const credentials = runtime.credentials();
     return identifier === undefined

@@ -1,6 +1,6 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import type { Call } from './call.js';
-import { assignCall, type Caller, type CallView, callOf } from './call-view.js';
+import { assignCall, type Caller, type CallView, callOf, DATABASE_KEY } from './call-view.js';
 import { callRequest } from './sdk-call.js';
 import type { SdkMethod } from './sdk-methods.js';
 
@@ -39,12 +39,15 @@ class PageSource {
   private readonly view: CallView;
   /** What the page that is under way met in `search`. */
   private readonly searchErrors: unknown[] = [];
+  /** Every page comes from the database that the iterator was opened in. */
+  private readonly database: string;
 
   constructor(
     private readonly caller: Caller,
     private readonly name: string,
     private readonly request: unknown,
   ) {
+    this.database = callRequest(caller, name, request).metadata[DATABASE_KEY]!;
     this.view = Object.create(caller.root) as CallView;
     const { search } = caller.root;
     Object.assign(this.view, { search: (request: never) => this.search(search, request) });
@@ -56,7 +59,8 @@ class PageSource {
   }
 
   run<Result>(work: (view: CallView) => Result | Promise<Result>): Promise<Result> {
-    const request = { ...callRequest(this.caller, this.name, this.request), strict: true };
+    const metadata = this.caller.metadata(this.database);
+    const request = { ...callRequest(this.caller, this.name, this.request), metadata, strict: true };
     return this.caller.runtime.call(request, async call => {
       assignCall(this.view, this.caller, call);
       const result = await work(this.view);

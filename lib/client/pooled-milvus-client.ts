@@ -129,18 +129,16 @@ export class PooledMilvusClient extends MilvusClient {
   }
 
   /**
-   * Sets the database of later calls that name none, for nobody but the caller: on a client that `with(…)` gave, for
-   * that client; else for the asynchronous context that calls it, so that two requests never see each other's. While
-   * the application boots it is the client's database, as with the plain SDK. `with({ database })` says it plainer.
+   * Sets the database of later calls that name none: of this client alone when it comes from {@link with}; of everybody
+   * while the application boots, as with the plain SDK. After that a client that many share has none to change.
+   *
+   * @throws MilvusConfigurationError on a shared client after `onApplicationBootstrap`
    */
-  override use(request?: Parameters<MilvusClient['use']>[0]): ReturnType<MilvusClient['use']> {
-    // Not async: the choice is for the context of the caller, and of nobody further in.
-    try {
-      this[internals].use(request?.db_name || optionDefaults.database);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return Promise.resolve({ error_code: 'Success', reason: '' } as Awaited<ReturnType<MilvusClient['use']>>);
+  override async use(
+    request?: Parameters<MilvusClient['use']>[0],
+  ): Promise<Awaited<ReturnType<MilvusClient['use']>>> {
+    this[internals].use(request?.db_name || optionDefaults.database);
+    return { error_code: 'Success', reason: '' } as Awaited<ReturnType<MilvusClient['use']>>;
   }
 
   /** Opens `pool.minConnections` in the background. Never needed: the first call does it too. */

@@ -27,6 +27,8 @@ interface Question {
  */
 export class SchemaCache {
   private readonly underWay = new Map<string, Question>();
+  /** How often a collection may have changed: what was asked before that is not kept. */
+  private changes = 0;
 
   constructor(private readonly entries: Entries) {}
 
@@ -52,8 +54,9 @@ export class SchemaCache {
     call: Call,
     ask: () => Promise<CollectionDescription>,
   ): Promise<CollectionDescription> {
+    const { changes } = this;
     const description = await ask();
-    this.keep(key, description);
+    this.keep(key, description, changes);
     // Whatever the call met by now, it was not for lack of looking.
     call.usedSchema = undefined;
     return description;
@@ -61,12 +64,13 @@ export class SchemaCache {
 
   /** The collection may have changed; an answer that is under way may be too old already. */
   forget(key: string): void {
+    this.changes++;
     this.entries.delete(key);
     this.underWay.delete(key);
   }
 
-  private keep(key: string, description: CollectionDescription): void {
-    if (isSuccess(description.status)) this.entries.set(key, description);
+  private keep(key: string, description: CollectionDescription, asOf: number): void {
+    if (asOf === this.changes && isSuccess(description.status)) this.entries.set(key, description);
   }
 
   private async askOrWait(
@@ -92,11 +96,12 @@ export class SchemaCache {
     call: Call,
     ask: () => Promise<CollectionDescription>,
   ): Promise<CollectionDescription> {
+    const { changes } = this;
     const question = { call, answer: ask() };
     this.underWay.set(key, question);
     try {
       const description = await question.answer;
-      if (this.underWay.get(key) === question) this.keep(key, description);
+      this.keep(key, description, changes);
       return description;
     } finally {
       if (this.underWay.get(key) === question) this.underWay.delete(key);

@@ -71,8 +71,11 @@ async function schemaChanged(view: CallView, request: unknown): Promise<boolean>
   const call = callOf(view);
   const { failures, usedSchema } = call;
   if (!usedSchema || call.ended || failures.some(({ error }) => error)) return false;
-  // A write that Milvus refused for another reason may have been executed in part.
-  if (call.wrote && !failures.some(isSchemaMismatch)) return false;
+  if (call.wrote && !failures.some(isSchemaMismatch)) {
+    // It may have been executed in part, and is not made again; but the next one shall not meet the same.
+    callerOf(view).schemas.forget(usedSchema.key);
+    return false;
+  }
   const { collection_name, db_name } = request as CollectionRequest;
   call.usedSchema = undefined;
   const now = await view

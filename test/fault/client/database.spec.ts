@@ -1,9 +1,14 @@
-import { AsyncResource } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { getMilvusToken, InjectMilvus, MilvusModule, PooledMilvusClient } from '../../../lib/index.js';
+import {
+  getMilvusToken,
+  InjectMilvus,
+  MilvusConfigurationError,
+  MilvusModule,
+  PooledMilvusClient,
+} from '../../../lib/index.js';
 import { bootApp, closeApps } from '../../support/nest-app.js';
-import { gate, times } from '../../support/pooled-client.js';
+import { failureOf } from '../../support/pooled-client.js';
 import { StubServer } from '../../support/stub-server.js';
 
 let stub: StubServer;
@@ -21,65 +26,21 @@ afterEach(async () => {
   await stub.stop();
 });
 
-/** As a request is handled: in an asynchronous context that begins outside of everybody else's. */
-const request = <T>(work: () => Promise<T>): Promise<T> => new AsyncResource('REQUEST').runInAsyncScope(work);
-
 const databases = () => stub.received.map(({ metadata }) => metadata['dbname']);
 
 describe('use() on a client that all share', () => {
-  it('holds for the request that calls it, and for nobody else', async () => {
-    const { opened, open } = gate();
-    const switching = request(async () => {
-      await client.use({ db_name: 'tenant' });
-      open();
+  it.each(['use', 'useDatabase'] as const)(
+    'is refused, with what to do instead, and reaches nobody (%s)',
+    async method => {
+      const error = await failureOf(client[method]({ db_name: 'tenant' }));
       await client.getVersion();
-    });
-    const other = request(async () => {
-      await opened;
-      await client.getVersion();
-    });
-    await Promise.all([switching, other]);
-    await client.getVersion();
 
-    expect(databases().sort()).toEqual(['home', 'home', 'tenant']);
-  });
-
-  it('holds for everything that the request starts', async () => {
-    await request(async () => {
-      await client.useDatabase({ db_name: 'tenant' });
-      await Promise.all(times(3, async () => client.with({ timeoutMs: 1_000 }).getVersion()));
-    });
-
-    expect(databases()).toEqual(['tenant', 'tenant', 'tenant']);
-  });
-
-  it('holds from the next line on, awaited or not', async () => {
-    await request(async () => {
-      const calls = [client.getVersion(), client.getVersion()];
-      void client.use({ db_name: 'db2' });
-      calls.push(client.getVersion());
-      void client.use();
-      calls.push(client.getVersion());
-      await Promise.all(calls);
-    });
-
-    expect(databases().sort()).toEqual(['db2', 'default', 'home', 'home']);
-  });
-
-  it('holds for one client, not for another', async () => {
-    const app = await bootApp({ imports: [MilvusModule.forRoot({ address: stub.address, database: 'b' })] });
-    const b = app.get<PooledMilvusClient>(getMilvusToken());
-    stub.resetCounts();
-    await request(async () => {
-      await client.use({ db_name: 'a2' });
-      await b.getVersion();
-      await b.use({ db_name: 'b2' });
-      await client.getVersion();
-      await b.getVersion();
-    });
-
-    expect(databases()).toEqual(['b', 'a2', 'b2']);
-  });
+      expect(error).toBeInstanceOf(MilvusConfigurationError);
+      expect(error).toMatchObject({ client: 'default', method: 'use' });
+      expect(error.message).toMatch(/all who share this client\. Use `with\(\{ database \}\)`, or `db_name`/);
+      expect(databases()).toEqual(['home']);
+    },
+  );
 });
 
 describe('use() while the application boots', () => {
@@ -97,40 +58,51 @@ describe('use() while the application boots', () => {
       providers: [Setup],
     });
     stub.resetCounts();
-    await request(() => app.get<PooledMilvusClient>(getMilvusToken('books')).getVersion());
+    await app.get<PooledMilvusClient>(getMilvusToken('books')).getVersion();
 
     expect(databases()).toEqual(['library']);
   });
 });
 
 describe('use() on a derived client', () => {
-  it('holds for that client, wherever it is used', async () => {
+  it('holds for that client, and for those derived from it later', async () => {
     const mine = client.with({ timeoutMs: 1_000 });
+    const before = mine.with({});
     const yours = client.with({ database: 'yours' });
-    await request(() => mine.use({ db_name: 'mine' }).then(() => {}));
-    await request(() => mine.getVersion());
-    await request(() => yours.getVersion());
-    await request(() => client.getVersion());
-    await request(() => mine.with({ errors: 'status' }).getVersion());
+    await mine.use({ db_name: 'mine' });
+    for (const each of [mine, before, yours, client, mine.with({ errors: 'status' })])
+      await each.getVersion();
 
-    expect(databases()).toEqual(['mine', 'yours', 'home', 'mine']);
+    expect(databases()).toEqual(['mine', 'home', 'yours', 'home', 'mine']);
+  });
+
+  it('holds from the next call on, awaited or not', async () => {
+    const mine = client.with({});
+    const calls = [mine.getVersion(), mine.getVersion()];
+    void mine.use({ db_name: 'db2' });
+    calls.push(mine.getVersion());
+    void mine.use();
+    calls.push(mine.getVersion());
+    await Promise.all(calls);
+
+    expect(databases().sort()).toEqual(['db2', 'default', 'home', 'home']);
   });
 });
 
 describe('with({ database }) and db_name', () => {
-  it('beat use(), each for its own calls', async () => {
-    await request(async () => {
-      await client.use({ db_name: 'used' });
-      await client.with({ database: 'derived' }).listCollections();
-      await client.listCollections({ db_name: 'asked' });
-      await client.listCollections();
-    });
+  it('hold for their own calls', async () => {
+    const derived = client.with({ database: 'derived' });
+    await derived.listCollections();
+    await derived.listCollections({ db_name: 'asked' });
+    await client.listCollections({ db_name: 'asked' });
+    await client.listCollections();
 
     const seen = stub.received.map(({ metadata, request: { db_name } }) => [metadata['dbname'], db_name]);
     expect(seen).toEqual([
       ['derived', ''],
       ['asked', 'asked'],
-      ['used', ''],
+      ['asked', 'asked'],
+      ['home', ''],
     ]);
   });
 

@@ -228,6 +228,19 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
   });
 });
 
+describe('the pages of an iterator', () => {
+  it('come from the database that it was opened in', async () => {
+    stub.on('Query', fourRows);
+    const mine = client.with({ database: 'mine' });
+    const pages = (await mine.queryIterator(query))[Symbol.asyncIterator]();
+    await pages.next();
+    await mine.use({ db_name: 'other' });
+    await pages.next();
+
+    expect(new Set(stub.calls('Query').map(({ metadata }) => metadata['dbname']))).toEqual(new Set(['mine']));
+  });
+});
+
 describe('a search iterator', () => {
   it('says so when the server is too old to tell where the next page begins', async () => {
     stub.on('Query', fourRows);

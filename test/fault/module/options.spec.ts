@@ -1,0 +1,454 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  getMilvusToken,
+  type MilvusClientOptions,
+  MilvusModule,
+  type PooledMilvusClient,
+} from '../../../lib/index.js';
+import { optionDefaults } from '../../../lib/options/defaults.js';
+import { freePort } from '../../../lib/testing/free-port.js';
+import { type Certificates, makeCertificates } from '../../support/certificates.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
+import { bootApp, closeApps, compileApp } from '../../support/nest-app.js';
+import {
+  closeClients,
+  durationOf,
+  failureOf,
+  pooledClient,
+  quietly,
+  times,
+} from '../../support/pooled-client.js';
+import {
+  answer,
+  delay,
+  failure,
+  hang,
+  StubServer,
+  type StubServerOptions,
+  success,
+} from '../../support/stub-server.js';
+
+let folder: string;
+let certificates: Certificates;
+/** Run after each test, last first. */
+const undo: Array<() => unknown> = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'options-'));
+  certificates = await makeCertificates(folder);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+afterEach(async () => {
+  await closeApps();
+  await closeClients();
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+type Options = Partial<MilvusClientOptions>;
+
+async function startStub(options?: StubServerOptions): Promise<StubServer> {
+  const stub = await StubServer.start(options);
+  undo.push(() => stub.stop());
+  return stub;
+}
+
+async function behindProxy(): Promise<FaultProxy> {
+  const proxy = await FaultProxy.start({ target: (await startStub()).address });
+  undo.push(() => proxy.stop());
+  return proxy;
+}
+
+/** The outcome of a call, short. */
+const outcomeOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => 'fine',
+    (error: { code: unknown }) => String(error.code),
+  );
+
+/** What the server learns of a caller. */
+async function toldTo(header: string, options: Options): Promise<unknown> {
+  const stub = await startStub();
+  await pooledClient(stub.address, options).getVersion();
+  return stub.calls('GetVersion')[0]?.metadata[header];
+}
+
+const secured = (requestCert = false): StubServerOptions => {
+  const { server, ca } = certificates;
+  return { tls: { key: server.key.pem, cert: server.cert.pem, ca: ca.pem, requestCert } };
+};
+
+/** Whether a call gets through to a server with TLS. */
+async function overTls(options: Options, requestCert = false): Promise<string> {
+  const stub = await startStub(secured(requestCert));
+  return outcomeOf(pooledClient(stub.address, options).getVersion());
+}
+
+/** Whether a call of this kind ends by its class within 150 ms: it has until then. */
+async function hangs(
+  call: (client: PooledMilvusClient) => Promise<unknown>,
+  options: Options,
+): Promise<string> {
+  const stub = await startStub();
+  const client = pooledClient(stub.address, options);
+  await client.ping({ timeoutMs: 10_000 });
+  stub.always('Insert', hang()).always('DescribeCollection', delay(0)).always('Query', hang());
+  stub.always('DropCollection', hang()).on('GetLoadingProgress', () => ({ status: success, progress: 1 }));
+  const ended = outcomeOf(quietly(call(client)));
+  return Promise.race([ended, new Promise<string>(resolve => setTimeout(resolve, 1_000, 'goes on'))]);
+}
+
+const rows = { collection_name: 'c', data: [{ id: 1, vector: [1, 2, 3, 4] }] };
+const expired = 'MILVUS_DEADLINE_EXCEEDED';
+
+interface Proof {
+  /** What is seen with these options. */
+  see: (options: Options) => Promise<unknown>;
+  options: Options;
+  expected: unknown;
+  /** What is seen without; else the option would do nothing. */
+  without: unknown;
+}
+
+/** For each option what it changes, as somebody outside of the process sees it. */
+const proofs: () => Record<string, Proof> = () => {
+  const { ca, client } = certificates;
+  const mutual = (tls: MilvusClientOptions['tls']) => overTls({ tls }, true);
+  return {
+    address: {
+      see: async ({ address }) => {
+        const stub = await startStub();
+        const client = pooledClient(address ?? stub.address, { timeouts: { readMs: 500 } });
+        return outcomeOf(client.getVersion());
+      },
+      options: { address: ['127.0.0.1:1', '[::1]:1'] },
+      expected: 'MILVUS_UNAVAILABLE',
+      without: 'fine',
+    },
+    'tls.ca': {
+      see: overTls,
+      options: { tls: { ca: ca.file } },
+      expected: 'fine',
+      without: 'MILVUS_UNAVAILABLE',
+    },
+    'tls.rootCertPath': {
+      see: overTls,
+      options: { tls: { rootCertPath: ca.file } },
+      expected: 'fine',
+      without: 'MILVUS_UNAVAILABLE',
+    },
+    'tls.rootCert': {
+      see: overTls,
+      options: { tls: { rootCert: Buffer.from(ca.pem) } },
+      expected: 'fine',
+      without: 'MILVUS_UNAVAILABLE',
+    },
+    'tls.rejectUnauthorized': {
+      see: overTls,
+      options: { tls: { rejectUnauthorized: false } },
+      expected: 'fine',
+      without: 'MILVUS_UNAVAILABLE',
+    },
+    'tls.skipCertCheck': {
+      see: overTls,
+      options: { tls: { skipCertCheck: true } },
+      expected: 'fine',
+      without: 'MILVUS_UNAVAILABLE',
+    },
+    'tls.serverName': {
+      see: ({ tls }) => overTls({ tls: { ca: ca.file, ...(tls as object) } }),
+      options: { tls: { serverName: 'elsewhere.test' } },
+      expected: 'MILVUS_UNAVAILABLE',
+      without: 'fine',
+    },
+    ...Object.fromEntries(
+      [
+        ['tls.cert', { cert: client.cert.file, key: client.key.pem }],
+        ['tls.key', { cert: client.cert.pem, key: client.key.file }],
+        ['tls.certChainPath', { certChainPath: client.cert.file, privateKeyPath: client.key.file }],
+        ['tls.privateKeyPath', { certChain: Buffer.from(client.cert.pem), privateKeyPath: client.key.file }],
+        [
+          'tls.certChain',
+          { certChain: Buffer.from(client.cert.pem), privateKey: Buffer.from(client.key.pem) },
+        ],
+        ['tls.privateKey', { certChainPath: client.cert.file, privateKey: Buffer.from(client.key.pem) }],
+      ].map(([name, tls]) => [
+        name,
+        {
+          see: (options: Options) => mutual({ ca: ca.file, ...(options.tls as object) }),
+          options: { tls },
+          expected: 'fine',
+          without: 'MILVUS_UNAVAILABLE',
+        },
+      ]),
+    ),
+    ssl: {
+      see: async options => {
+        const stub = await startStub();
+        return failureOf(
+          pooledClient(stub.address, { ...options, timeouts: { readMs: 500 } }).getVersion(),
+        ).then(
+          error => /does not speak TLS/.test(error.message),
+          () => false,
+        );
+      },
+      options: { ssl: true },
+      expected: true,
+      without: false,
+    },
+    token: {
+      see: options => toldTo('authorization', options),
+      options: { token: 'key' },
+      expected: btoa('key'),
+      without: undefined,
+    },
+    username: {
+      see: options => toldTo('authorization', options),
+      options: { username: 'ann', password: 'pw' },
+      expected: btoa('ann:pw'),
+      without: undefined,
+    },
+    password: {
+      see: options => toldTo('authorization', { username: 'ann', password: '', ...options }),
+      options: { password: 'pw' },
+      expected: btoa('ann:pw'),
+      without: btoa('ann:'),
+    },
+    database: {
+      see: options => toldTo('dbname', options),
+      options: { database: 'books' },
+      expected: 'books',
+      without: 'default',
+    },
+    errors: {
+      see: async options => {
+        const stub = await startStub();
+        stub.always('DropCollection', answer(failure(100, 'CollectionNotExists')));
+        return outcomeOf(pooledClient(stub.address, options).dropCollection({ collection_name: 'c' }));
+      },
+      options: { errors: 'status' },
+      expected: 'fine',
+      without: 'MILVUS_SERVER',
+    },
+    'pool.minConnections': {
+      see: async options => {
+        const stub = await startStub();
+        const { pool } = pooledClient(stub.address, options);
+        const { min } = pool.stats().connections;
+        await pooledClient(stub.address, options).getVersion();
+        await stub.waitFor(s => s.connectionsOpen === min);
+        return stub.connectionsEver;
+      },
+      options: { pool: { minConnections: 3 } },
+      expected: 3,
+      without: 1,
+    },
+    'pool.maxConnections': {
+      see: async options => {
+        const stub = await startStub();
+        stub.always('GetVersion', hang());
+        const crowd = pooledClient(stub.address, options);
+        times(60, () => crowd.getVersion());
+        await stub.waitFor(s => s.inFlight === 60);
+        await stub.waitFor(s => s.connectionsOpen === crowd.pool.stats().connections.max);
+        return stub.connectionsEver;
+      },
+      options: { pool: { maxConnections: 2 } },
+      expected: 2,
+      without: 4,
+    },
+    'pool.maxStreamsPerConnection': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        const crowd = pooledClient(stub.address, { pool: { maxConnections: 1, ...pool } });
+        await Promise.all(times(20, () => crowd.getVersion()));
+        return Math.min(20, stub.connections[0]!.maxInFlight) > 3;
+      },
+      options: { pool: { maxStreamsPerConnection: 3 } },
+      expected: false,
+      without: true,
+    },
+    'pool.acquireTimeoutMs': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        stub.next('GetVersion', delay(400));
+        const narrow = { maxConnections: 1, maxStreamsPerConnection: 1, ...pool };
+        const crowd = pooledClient(stub.address, { pool: narrow });
+        return Promise.all(times(2, () => outcomeOf(crowd.getVersion())));
+      },
+      options: { pool: { acquireTimeoutMs: 100 } },
+      expected: ['fine', 'MILVUS_POOL_EXHAUSTED'],
+      without: ['fine', 'fine'],
+    },
+    'pool.maxPending': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        const crowd = pooledClient(stub.address, { pool: { maxConnections: 1, ...pool } });
+        const outcomes = await Promise.all(times(3, () => outcomeOf(crowd.getVersion())));
+        return outcomes.filter(outcome => outcome === 'fine').length;
+      },
+      options: { pool: { maxPending: 2 } },
+      expected: 2,
+      without: 3,
+    },
+    'pool.connectTimeoutMs': {
+      see: async ({ pool }) => {
+        const proxy = await behindProxy();
+        proxy.blackholeNew();
+        const error = await failureOf(
+          pooledClient(proxy.address, { pool, timeouts: { readMs: 400 } }).getVersion(),
+        );
+        return /did not say anything .*\(100 ms\)/.test(error.message);
+      },
+      options: { pool: { connectTimeoutMs: 100 } },
+      expected: true,
+      without: false,
+    },
+    ...Object.fromEntries(
+      (['intervalMs', 'timeoutMs'] as const).map(name => [
+        `pool.keepalive.${name}`,
+        {
+          // With calls in flight, and nothing heard of the server: it is dead when both have passed.
+          see: async ({ pool }: Options) => {
+            const proxy = await behindProxy();
+            const keepalive = { intervalMs: 50, timeoutMs: 50, ...pool?.keepalive };
+            const caller = pooledClient(proxy.address, { pool: { keepalive }, timeouts: { readMs: 1_000 } });
+            await caller.ping({ timeoutMs: 10_000 });
+            proxy.pause();
+            return outcomeOf(caller.getVersion());
+          },
+          options: { pool: { keepalive: { [name]: 60_000 } } },
+          expected: expired,
+          without: 'MILVUS_UNAVAILABLE',
+        },
+      ]),
+    ),
+    'pool.keepalive.withoutCalls': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        const keepalive = { intervalMs: 50, timeoutMs: 50, ...pool?.keepalive };
+        await pooledClient(stub.address, { pool: { keepalive } }).getVersion();
+        return stub
+          .waitFor(s => s.pings > 1, 500)
+          .then(
+            () => 'asks',
+            () => 'is silent',
+          );
+      },
+      options: { pool: { keepalive: { withoutCalls: true } } },
+      expected: 'asks',
+      without: 'is silent',
+    },
+    'pool.maxReceiveBytes': {
+      see: async options => outcomeOf(pooledClient((await startStub()).address, options).getVersion()),
+      options: { pool: { maxReceiveBytes: 4 } },
+      expected: 'MILVUS_CONNECTION',
+      without: 'fine',
+    },
+    'timeouts.readMs': {
+      see: options => hangs(client => client.query({ collection_name: 'c', filter: 'id > 0' }), options),
+      options: { timeouts: { readMs: 150 } },
+      expected: expired,
+      without: 'goes on',
+    },
+    'timeouts.writeMs': {
+      see: options => hangs(client => client.insert(rows), options),
+      options: { timeouts: { writeMs: 150 } },
+      expected: expired,
+      without: 'goes on',
+    },
+    'timeouts.adminMs': {
+      see: options => hangs(client => client.dropCollection({ collection_name: 'c' }), options),
+      options: { timeouts: { adminMs: 150 } },
+      expected: expired,
+      without: 'goes on',
+    },
+    'timeouts.waitMs': {
+      see: options => hangs(client => client.loadCollection({ collection_name: 'c' }), options),
+      options: { timeouts: { waitMs: 150 } },
+      expected: expired,
+      without: 'goes on',
+    },
+    'startup.mode': {
+      see: async options => {
+        const stub = await startStub();
+        await bootApp({ imports: [MilvusModule.forRoot({ address: stub.address, ...options })] });
+        return stub.count('Connect');
+      },
+      options: { startup: { mode: 'lazy' } },
+      expected: 0,
+      without: 1,
+    },
+    'startup.timeoutMs': {
+      see: async ({ startup }) => {
+        const address = `127.0.0.1:${await freePort()}`;
+        const app = await compileApp({ imports: [MilvusModule.forRoot({ address, startup })] });
+        undo.push(() => app.close());
+        const booted = durationOf(app.init()).then(() => 'gives up');
+        return Promise.race([booted, new Promise(resolve => setTimeout(resolve, 2_000, 'tries on'))]);
+      },
+      options: { startup: { timeoutMs: 200 } },
+      expected: 'gives up',
+      without: 'tries on',
+    },
+    'shutdown.drainTimeoutMs': {
+      see: async options => {
+        const stub = await startStub();
+        const app = await bootApp({ imports: [MilvusModule.forRoot({ address: stub.address, ...options })] });
+        stub.next('GetVersion', delay(600));
+        const call = quietly(app.get<PooledMilvusClient>(getMilvusToken()).getVersion());
+        await stub.waitFor(s => s.inFlight === 1);
+        await app.close();
+        return outcomeOf(call);
+      },
+      options: { shutdown: { drainTimeoutMs: 100 } },
+      expected: 'MILVUS_CLOSED',
+      without: 'fine',
+    },
+    'health.timeoutMs': {
+      see: async options => {
+        const stub = await startStub();
+        const client = pooledClient(stub.address, options);
+        await client.ping({ timeoutMs: 10_000 });
+        stub.always('CheckHealth', delay(500));
+        return client.isAvailable();
+      },
+      options: { health: { timeoutMs: 100 } },
+      expected: false,
+      without: true,
+    },
+  };
+};
+
+const names = [
+  'address',
+  ...['ca', 'rootCertPath', 'rootCert', 'rejectUnauthorized', 'skipCertCheck', 'serverName'].map(
+    name => `tls.${name}`,
+  ),
+  ...['cert', 'key', 'certChainPath', 'privateKeyPath', 'certChain', 'privateKey'].map(name => `tls.${name}`),
+  ...['ssl', 'token', 'username', 'password'],
+  ...pathsOf(optionDefaults),
+];
+
+describe('each option', () => {
+  it('is proved to change something', () => {
+    expect(Object.keys(proofs()).sort()).toEqual([...names].sort());
+  });
+
+  it.each(names)('%s', async name => {
+    const { see, options, expected, without } = proofs()[name]!;
+
+    expect(await see(options)).toEqual(expected);
+    expect(await see({})).toEqual(without);
+  });
+});
+
+function pathsOf(value: object, path = ''): string[] {
+  return Object.entries(value).flatMap(([key, each]) =>
+    typeof each === 'object' ? pathsOf(each, `${path}${key}.`) : [`${path}${key}`],
+  );
+}
