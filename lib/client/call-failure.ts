@@ -18,6 +18,9 @@ const handled: Record<string, Handles> = {
   hasPartition: isNotFound,
   // It creates what it does not find, and an index where there is none.
   createCollection: failure => isNotFound(failure) || (failure.rpc === 'DescribeIndex' && isNoIndex(failure)),
+  // It tries to drop Milvus's own roles too.
+  dropAllRoles: ({ rpc, status }) =>
+    rpc === 'DropRole' && /(default|builtin) role/.test(status?.reason ?? ''),
   addCollectionField: isOldSchemaChange,
   addCollectionFields: isOldSchemaChange,
 };
@@ -37,6 +40,17 @@ export function isNotFound({ rpc, status }: CallFailure): boolean {
 /** The schema that a write was made for is not the collection's any more. Milvus executed nothing. */
 export function isSchemaMismatch({ status }: CallFailure): boolean {
   return status?.code === 109 || status?.error_code === 'SchemaMismatch';
+}
+
+/** What says nothing of the request: Milvus's service (1 to 99), what is loaded, and who may what (1400 on). */
+const notTheSchema = (code: number) =>
+  code < 100 || [101, 103, 106, 201, 202].includes(code) || (code >= 1400 && code < 1500);
+
+/** Whether it may be for a description that does not hold any more. */
+export function mayBeForTheSchema({ status }: CallFailure): boolean {
+  if (!status || status.retriable || status.error_code === 'RateLimit') return false;
+  const code = codeOf(status);
+  return code === undefined || !notTheSchema(code);
 }
 
 function isNoIndex({ status }: CallFailure): boolean {

@@ -28,9 +28,9 @@ export class CallLimits {
   ofCall(method: string, request: unknown, derivedMs: number | undefined): CallLimit {
     let limit = this.classes[methodClass(method)];
     const requestMs = (request as { timeout?: unknown } | undefined)?.timeout;
-    // The SDK takes 0 for "no limit".
-    if (typeof requestMs === 'number' && requestMs > 0 && requestMs < limit.timeoutMs) {
-      limit = { timeoutMs: requestMs, setBy: "the request's `timeout`" };
+    // The SDK takes 0 for "no limit", and sends with less than that what can only fail.
+    if (typeof requestMs === 'number' && requestMs !== 0 && requestMs < limit.timeoutMs) {
+      limit = { timeoutMs: Math.max(0, requestMs), setBy: "the request's `timeout`" };
     }
     if (derivedMs !== undefined && derivedMs < limit.timeoutMs) {
       limit = { timeoutMs: derivedMs, setBy: '`with({ timeoutMs })`' };

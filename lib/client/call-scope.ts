@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 
 /** What `client.with(…)` sets for the calls of the client that it gives. */
@@ -54,6 +55,8 @@ export function narrow(
     }
   }
   const { timeoutMs = Infinity, signal, database, errors } = options;
+  // One listener a call, and none is left: more than ten at once are no leak that Node should warn of.
+  if (signal) setMaxListeners(0, signal);
   const limitMs = Math.min(timeoutMs, scope.timeoutMs ?? Infinity);
   const signals = signal ? [...(scope.signals ?? []), signal] : scope.signals;
   return {

@@ -85,7 +85,7 @@ export class Call implements RpcCall {
   /** Whether it ended, or is about to, for a reason of its own: its deadline, its signal, the end of its client. */
   get gaveUp(): boolean {
     // Node fires timers up to 1 ms early.
-    return this.endedBy !== undefined || this.deadline.remainingMs() < 2;
+    return this.over || this.deadline.remainingMs() < 2;
   }
 
   /**

@@ -48,7 +48,7 @@ export class ClientInternals implements Caller {
 
   /**
    * Sets the database of later calls. A derived client belongs to whoever derived it; the one that all share has none
-   * to change once the application serves.
+   * to change once the application has initialised.
    *
    * @throws MilvusConfigurationError
    */
@@ -60,7 +60,7 @@ export class ClientInternals implements Caller {
     else if (!runtime.serving) metadataOf(root).set(DATABASE_KEY, database);
     else {
       throw new MilvusConfigurationError(
-        `Milvus client "${client}": use() would change the database under all who share this client. Use \`with({ database })\`, or \`db_name\` in the request; use() works on a client from with()`,
+        `Milvus client "${client}": use() would change the database under all who share this client. Use \`with({ database })\`, or \`db_name\` in the request; use() works on a client that with() gave, which should then be yours alone`,
         { client, method: 'use' },
       );
     }

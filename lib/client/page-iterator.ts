@@ -29,16 +29,17 @@ export async function openPages(
   method: SdkMethod,
   args: unknown[],
 ): Promise<Pages> {
-  const source = new PageSource(caller, name, args[0]);
-  const pages = (await source.run(view => method.apply(view, args))) as Pages;
+  const [request, ...rest] = args;
+  const source = new PageSource(caller, name, request);
+  const pages = (await source.run(view => method.apply(view, [source.watched(request), ...rest]))) as Pages;
   return { ...pages, [Symbol.asyncIterator]: () => new PageIterator(source, pages[Symbol.asyncIterator]()) };
 }
 
 /** The view that the SDK's iterator keeps for ever: it belongs to one page's call after the other. */
 class PageSource {
   private readonly view: CallView;
-  /** What the page that is under way met in `search`. */
-  private readonly searchErrors: unknown[] = [];
+  /** What the page that is under way met, and the SDK takes for the end. */
+  private readonly swallowed: unknown[] = [];
   /** Every page comes from the database that the iterator was opened in. */
   private readonly database: string;
 
@@ -53,18 +54,33 @@ class PageSource {
     Object.assign(this.view, { search: (request: never) => this.search(search, request) });
   }
 
-  /** The call under way. */
-  get call(): Call {
-    return callOf(this.view);
+  /** The request, with a filter function whose errors are not lost. */
+  watched(request: unknown): unknown {
+    const filter = (request as { external_filter_fn?: (row: unknown) => unknown } | null)?.external_filter_fn;
+    if (typeof filter !== 'function') return request;
+    const external_filter_fn = (row: unknown): unknown => {
+      try {
+        return filter(row);
+      } catch (error) {
+        this.swallowed.push(error);
+        return false;
+      }
+    };
+    return { ...(request as object), external_filter_fn };
   }
 
-  run<Result>(work: (view: CallView) => Result | Promise<Result>): Promise<Result> {
+  /** @param began gets the call, so that it can be ended */
+  run<Result>(
+    work: (view: CallView) => Result | Promise<Result>,
+    began: (call: Call) => void = () => {},
+  ): Promise<Result> {
     const metadata = this.caller.metadata(this.database);
     const request = { ...callRequest(this.caller, this.name, this.request), metadata, strict: true };
     return this.caller.runtime.call(request, async call => {
+      began(call);
       assignCall(this.view, this.caller, call);
       const result = await work(this.view);
-      if (this.searchErrors.length > 0) throw this.searchErrors.pop();
+      if (this.swallowed.length > 0) throw this.swallowed.pop();
       return result;
     });
   }
@@ -75,9 +91,10 @@ class PageSource {
       const found = (await search.call(this.view, request)) as FoundPage;
       const place = found.search_iterator_v2_results;
       if (found.results.length > 0 && !place) throw new Error(TOO_OLD);
-      if (this.call.failures.length === 0) return { ...found, search_iterator_v2_results: place ?? {} };
+      if (callOf(this.view).failures.length === 0)
+        return { ...found, search_iterator_v2_results: place ?? {} };
     } catch (error) {
-      this.searchErrors.push(error);
+      this.swallowed.push(error);
     }
     return { results: [], search_iterator_v2_results: {} };
   }
@@ -85,6 +102,8 @@ class PageSource {
 
 class PageIterator implements AsyncIterableIterator<unknown, unknown> {
   private over = false;
+  /** Of the page that is under way, or was last. */
+  private call?: Call;
   /** Pages are asked for one after the other, however fast the caller asks. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -106,7 +125,7 @@ class PageIterator implements AsyncIterableIterator<unknown, unknown> {
   /** The caller wants no more; a page that is under way is cancelled. */
   async return(value?: unknown): Promise<Page> {
     this.over = true;
-    this.source.call.end(new Error('The iteration was ended'));
+    this.call?.end(new Error('The iteration was ended'));
     await this.last;
     return { done: true, value };
   }
@@ -114,7 +133,12 @@ class PageIterator implements AsyncIterableIterator<unknown, unknown> {
   private async nextPage(): Promise<Page> {
     if (this.over) return { done: true, value: undefined };
     try {
-      const page = await this.source.run(() => this.pages.next());
+      const page = await this.source.run(
+        () => this.pages.next(),
+        call => {
+          this.call = call;
+        },
+      );
       if (page.done) this.over = true;
       return page;
     } catch (error) {

@@ -70,7 +70,8 @@ export class PooledMilvusClient extends MilvusClient {
    * @throws MilvusConfigurationError that names the option which is wrong or unknown
    */
   with(options: MilvusCallOptions): this {
-    return assignInternals(Object.create(this) as this, this[internals].with(options));
+    const behind = this[internals];
+    return assignInternals(Object.create(behind.root) as this, behind.with(options ?? {}));
   }
 
   /**
@@ -169,7 +170,13 @@ function callMethod(name: string, method: SdkMethod): SdkMethod {
     // In the SDK's constructor nothing of ours is there yet.
     if (!behind) return method.apply(this, args);
     // Within a call the SDK's methods call each other.
-    return isCallView(this) ? mended.apply(this, args) : run(behind, name, mended, args);
+    if (isCallView(this)) return mended.apply(this, args);
+    try {
+      return run(behind, name, mended, args);
+    } catch (error) {
+      // A getter of the request.
+      return Promise.reject(error);
+    }
   };
   originals.set(value, method);
   return value as SdkMethod;

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../resilience/clock.js';
 import type { Call } from './call.js';
 import { isSuccess, type ResponseStatus } from './response-status.js';
 
@@ -13,7 +14,12 @@ interface Entries {
   get(key: string): CollectionDescription | undefined;
   set(key: string, description: CollectionDescription): unknown;
   delete(key: string): unknown;
+  keys(): Iterable<string>;
 }
+
+type Ask = () => Promise<CollectionDescription>;
+
+const CONFIRMED_FOR_MS = 1_000;
 
 /** A DescribeCollection that is on its way. */
 interface Question {
@@ -26,22 +32,24 @@ interface Question {
  * SDK 2.6 forgets; and callers that need the same one at the same time share one question.
  */
 export class SchemaCache {
-  private readonly underWay = new Map<string, Question>();
-  /** How often a collection may have changed: what was asked before that is not kept. */
-  private changes = 0;
+  /** The questions whose answers may be shared, by key. */
+  private readonly shared = new Map<string, Question>();
+  /** All questions on their way whose answers may be kept: the collection has not changed since they were asked. */
+  private readonly current = new Map<string, Set<Question>>();
+  /** When a description turned out to hold although a call failed on it. */
+  private readonly confirmed = new WeakMap<CollectionDescription, number>();
 
-  constructor(private readonly entries: Entries) {}
+  constructor(
+    private readonly entries: Entries,
+    private readonly clock: Clock = systemClock,
+  ) {}
 
   /**
    * The description, from the cache or by `ask`.
    *
    * @param call whose limits `ask` has; that of another caller, whose answer this one waits for, may end first
    */
-  describe(
-    key: string,
-    call: Call,
-    ask: () => Promise<CollectionDescription>,
-  ): Promise<CollectionDescription> {
+  describe(key: string, call: Call, ask: Ask): Promise<CollectionDescription> {
     const kept = this.entries.get(key);
     if (!kept) return this.askOrWait(key, call, ask);
     call.usedSchema = { key, description: kept };
@@ -49,75 +57,90 @@ export class SchemaCache {
   }
 
   /** The description that Milvus gives now. */
-  async describeAnew(
-    key: string,
-    call: Call,
-    ask: () => Promise<CollectionDescription>,
-  ): Promise<CollectionDescription> {
-    const { changes } = this;
-    const description = await ask();
-    this.keep(key, description, changes);
+  async describeAnew(key: string, call: Call, ask: Ask): Promise<CollectionDescription> {
+    const description = await this.ask(key, { call, answer: ask() });
     // Whatever the call met by now, it was not for lack of looking.
     call.usedSchema = undefined;
     return description;
   }
 
+  /**
+   * Whether a description that a call failed on does not hold any more. One that held is not asked for again within a
+   * second: bad requests come in numbers.
+   */
+  async outdated(key: string, used: CollectionDescription, call: Call, ask: Ask): Promise<boolean> {
+    const sinceMs = this.clock.now() - (this.confirmed.get(used) ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs < CONFIRMED_FOR_MS) return false;
+    // Another call may have looked already.
+    if (this.entries.get(key) === used) this.forget(key);
+    const now = this.entries.get(key) ?? (await this.askOrWait(key, call, ask));
+    if (!isSuccess(now.status)) return false;
+    if (fingerprint(now) !== fingerprint(used)) return true;
+    this.confirmed.set(now, this.clock.now());
+    this.confirmed.set(used, this.clock.now());
+    return false;
+  }
+
   /** The collection may have changed; an answer that is under way may be too old already. */
   forget(key: string): void {
-    this.changes++;
     this.entries.delete(key);
-    this.underWay.delete(key);
+    this.shared.delete(key);
+    this.current.delete(key);
   }
 
-  private keep(key: string, description: CollectionDescription, asOf: number): void {
-    if (asOf === this.changes && isSuccess(description.status)) this.entries.set(key, description);
+  /** The database is gone, or another one. */
+  forgetDatabase(database: string): void {
+    const keys = [...this.entries.keys(), ...this.current.keys()];
+    for (const key of keys) if (key.startsWith(schemaKey(database, ''))) this.forget(key);
   }
 
-  private async askOrWait(
-    key: string,
-    call: Call,
-    ask: () => Promise<CollectionDescription>,
-  ): Promise<CollectionDescription> {
-    for (let asked = this.underWay.get(key); asked; asked = this.underWay.get(key)) {
+  private async askOrWait(key: string, call: Call, ask: Ask): Promise<CollectionDescription> {
+    for (let asked = this.shared.get(key); asked; asked = this.shared.get(key)) {
+      // Of UNIMPLEMENTED the one makes an empty answer, the other an error.
+      if (asked.call.request.scope.errors !== call.request.scope.errors) break;
       try {
         const description = await asked.answer;
         call.answered('DescribeCollection', description);
         return description;
       } catch (error) {
-        // Its caller gave up, not Milvus: ask in its place.
+        // Its caller gave up, not Milvus: ask in its place, unless this one's time is nearly up too.
         if (call.ended || !asked.call.gaveUp) throw error;
+        if (call.deadline.remainingMs() < call.deadline.timeoutMs / 10) return never;
       }
     }
-    return this.ask(key, call, ask);
+    const question = { call, answer: ask() };
+    this.shared.set(key, question);
+    try {
+      return await this.ask(key, question);
+    } finally {
+      if (this.shared.get(key) === question) this.shared.delete(key);
+    }
   }
 
-  private async ask(
-    key: string,
-    call: Call,
-    ask: () => Promise<CollectionDescription>,
-  ): Promise<CollectionDescription> {
-    const { changes } = this;
-    const question = { call, answer: ask() };
-    this.underWay.set(key, question);
+  /** Keeps the answer, unless the collection changed meanwhile. */
+  private async ask(key: string, question: Question): Promise<CollectionDescription> {
+    const questions = this.current.get(key) ?? new Set();
+    this.current.set(key, questions.add(question));
     try {
       const description = await question.answer;
-      this.keep(key, description, changes);
+      const stillCurrent = this.current.get(key)?.has(question);
+      if (stillCurrent && isSuccess(description.status)) this.entries.set(key, description);
       return description;
     } finally {
-      if (this.underWay.get(key) === question) this.underWay.delete(key);
+      questions.delete(question);
+      if (questions.size === 0 && this.current.get(key) === questions) this.current.delete(key);
     }
   }
 }
+
+/** The call's own deadline is about to end it. */
+const never = new Promise<never>(() => {});
 
 export function schemaKey(database: string, collection: string): string {
   return `${database}:${collection}`;
 }
 
-/** Whether two descriptions are of the same collection in the same state. */
-export function sameSchema(a: CollectionDescription, b: CollectionDescription): boolean {
-  return fingerprint(a) === fingerprint(b);
-}
-
+/** What two descriptions of the same collection in the same state have in common. */
 function fingerprint({ collectionID, schema }: CollectionDescription): string {
   return JSON.stringify([collectionID, schema]);
 }

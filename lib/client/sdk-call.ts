@@ -1,15 +1,19 @@
+import { systemClock } from '../resilience/clock.js';
 import type { CallRequest } from './call.js';
-import { isSchemaMismatch } from './call-failure.js';
+import { isSchemaMismatch, mayBeForTheSchema } from './call-failure.js';
 import { type Caller, type CallView, callerOf, callOf, databaseOf } from './call-view.js';
 import { isPromiseLike } from './client-runtime.js';
 import { methodClass } from './method-class.js';
-import { type CollectionDescription, sameSchema, schemaKey } from './schema-cache.js';
+import { type CollectionDescription, schemaKey } from './schema-cache.js';
 import type { SdkMethod } from './sdk-methods.js';
 
 interface CollectionRequest {
   collection_name?: unknown;
+  collection_names?: unknown;
   db_name?: string;
-  cache?: unknown;
+  new_collection_name?: unknown;
+  new_db_name?: string;
+  alias?: unknown;
 }
 
 /** Runs an SDK method as one call: on a view of the client that belongs to this call alone. */
@@ -33,12 +37,13 @@ export function callRequest(caller: Caller, method: string, request: unknown): C
 }
 
 /**
- * The database that the request names holds for the whole call: the SDK forgets it in some of the RPCs that it adds, as
- * for the indexes that `createCollection` makes. Where the request is about a database, that one may not be there.
+ * The database of the collection that the request is about holds for the whole call: the SDK forgets it in some of the
+ * RPCs that it adds, as for the indexes that `createCollection` makes. Where a privilege is granted it is no place.
  */
 function databaseNamed(method: string, request: unknown): string | undefined {
-  const named = (request as CollectionRequest | undefined)?.db_name;
-  return typeof named === 'string' && named && !method.includes('Database') ? named : undefined;
+  const { db_name, collection_name, collection_names } = (request ?? {}) as CollectionRequest;
+  if (typeof db_name !== 'string' || !db_name || !(collection_name || collection_names)) return undefined;
+  return /Privilege|Grant/.test(method) ? undefined : db_name;
 }
 
 /** Has the SDK's work done again once if the collection is not what it was taken for, and minds what it changed. */
@@ -70,26 +75,45 @@ function mindSchema(
 async function schemaChanged(view: CallView, request: unknown): Promise<boolean> {
   const call = callOf(view);
   const { failures, usedSchema } = call;
-  if (!usedSchema || call.ended || failures.some(({ error }) => error)) return false;
+  if (!usedSchema || call.ended || !failures.every(mayBeForTheSchema)) return false;
+  call.usedSchema = undefined;
+  const { schemas } = callerOf(view);
   if (call.wrote && !failures.some(isSchemaMismatch)) {
     // It may have been executed in part, and is not made again; but the next one shall not meet the same.
-    callerOf(view).schemas.forget(usedSchema.key);
+    schemas.forget(usedSchema.key);
     return false;
   }
   const { collection_name, db_name } = request as CollectionRequest;
-  call.usedSchema = undefined;
-  const now = await view
-    .describeCollection({ collection_name: String(collection_name), ...(db_name && { db_name }) })
-    .catch(() => undefined);
+  const question = { collection_name: String(collection_name), ...(db_name && { db_name }) };
+  const ask = () => view.describeCollection(question) as Promise<CollectionDescription>;
+  const looked = schemas.outdated(usedSchema.key, usedSchema.description, call, ask).catch(() => false);
+  const outdated = await within(looked, Math.min(LONGEST_LOOK_MS, call.deadline.remainingMs() / 2));
   // What the question met is not what the caller asked for.
   call.failures = failures;
-  return now !== undefined && !sameSchema(usedSchema.description, now as CollectionDescription);
+  return outdated ?? false;
 }
 
-/** What may have changed a collection makes its description worthless, whether it succeeded or not. */
+/** A refusal that is known does not wait longer than this for whether it was for the schema. */
+const LONGEST_LOOK_MS = 2_000;
+
+function within<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
+  return new Promise(resolve => {
+    const limit = systemClock.schedule(() => resolve(undefined), limitMs);
+    void promise.then(value => {
+      limit.cancel();
+      resolve(value);
+    });
+  });
+}
+
+/** Whatever may have changed since it was read is read anew, whether the call succeeded or not. */
 function forgetChanged(view: CallView, request: unknown): void {
-  const of = methodClass(callOf(view).method);
-  const { collection_name } = (request ?? {}) as CollectionRequest;
-  if (of === 'write' || typeof collection_name !== 'string') return;
-  callerOf(view).schemas.forget(schemaKey(databaseOf(view), collection_name));
+  const { method } = callOf(view);
+  if (methodClass(method) === 'write' || typeof request !== 'object' || request === null) return;
+  const { schemas } = callerOf(view);
+  const own = databaseOf(view);
+  const { db_name, new_db_name, collection_name, new_collection_name, alias } = request as CollectionRequest;
+  if (/^dropDatabase/.test(method)) schemas.forgetDatabase(String(db_name));
+  for (const name of [collection_name, alias]) if (name) schemas.forget(schemaKey(own, String(name)));
+  if (new_collection_name) schemas.forget(schemaKey(new_db_name || own, String(new_collection_name)));
 }

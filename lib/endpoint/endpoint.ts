@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { describeAddress } from '../options/address.js';
 import type { EndpointOptions, MilvusAddress } from '../options/resolved-options.js';
 import { ConnectionPool } from '../pool/connection-pool.js';
@@ -13,13 +14,15 @@ export class Endpoint {
   readonly gateway: Gateway;
   readonly pool: ConnectionPool<Http2Connection>;
   private readonly addresses: AddressRing;
+  /** A connection outlives the request that wanted it, and must not keep that one's asynchronous context alive. */
+  private readonly context = new AsyncResource('MilvusEndpoint');
 
   constructor(
     private readonly options: EndpointOptions,
     observer: PoolObserver,
   ) {
     this.addresses = new AddressRing(options.addresses);
-    const connect = (signal: AbortSignal) => this.connect(signal);
+    const connect = (signal: AbortSignal) => this.context.runInAsyncScope(() => this.connect(signal));
     this.pool = new ConnectionPool(options.pool, connect, observer, systemClock, Math.random, this.name);
     this.gateway = new Gateway(this.pool);
   }

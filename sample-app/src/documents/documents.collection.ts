@@ -1,7 +1,6 @@
-import { type CreateCollectionReq, DataType, FunctionType, type ResStatus } from '@zilliz/milvus2-sdk-node';
+import { type CreateCollectionReq, DataType, FunctionType } from '@zilliz/milvus2-sdk-node';
 import type { PooledMilvusClient } from 'nestjs-milvus';
 import { EMBEDDING_DIMENSION } from '../embedding/embedding.service.js';
-import { assertAccepted } from './milvus-status.js';
 
 export const DOCUMENTS = 'nestjs_milvus_sample';
 
@@ -51,18 +50,8 @@ const collection = {
 
 /** Creates the collection with its indexes unless it exists, and loads it: what is not loaded cannot be searched. */
 export async function prepareDocuments(milvus: PooledMilvusClient): Promise<void> {
-  const { status, value } = await milvus.hasCollection({ collection_name: DOCUMENTS });
-  assertAccepted('hasCollection', status);
-  if (!value) assertAccepted('createCollection', await create(milvus));
-  assertAccepted('loadCollection', await milvus.loadCollection({ collection_name: DOCUMENTS }));
-}
-
-async function create(milvus: PooledMilvusClient): Promise<ResStatus> {
-  // It changes the request it is given.
-  const request = structuredClone(collection);
-  // createCollection throws a status that is no Error when the collection or an index is refused.
-  return milvus.createCollection(request).catch((refused: ResStatus) => {
-    if (refused instanceof Error) throw refused;
-    return refused;
-  });
+  const { value } = await milvus.hasCollection({ collection_name: DOCUMENTS });
+  // createCollection changes the request it is given.
+  if (!value) await milvus.createCollection(structuredClone(collection));
+  await milvus.loadCollection({ collection_name: DOCUMENTS });
 }

@@ -3,7 +3,6 @@ import { RRFRanker } from '@zilliz/milvus2-sdk-node';
 import { InjectMilvus, PooledMilvusClient } from 'nestjs-milvus';
 import { EmbeddingService } from '../embedding/embedding.service.js';
 import { DOCUMENTS } from './documents.collection.js';
-import { assertAccepted } from './milvus-status.js';
 import type { SearchMode, SearchQuery } from './search-query.pipe.js';
 
 export interface SearchHit {
@@ -30,8 +29,7 @@ export class SearchService {
 
   async search({ q, mode, limit }: SearchQuery): Promise<SearchAnswer> {
     const startedAt = performance.now();
-    const { status, results } = await this.ask(q, mode, limit);
-    assertAccepted('the search', status);
+    const { results } = await this.ask(q, mode, limit);
     return {
       query: q,
       mode,

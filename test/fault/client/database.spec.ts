@@ -92,10 +92,13 @@ describe('use() on a derived client', () => {
 describe('with({ database }) and db_name', () => {
   it('hold for their own calls', async () => {
     const derived = client.with({ database: 'derived' });
-    await derived.listCollections();
-    await derived.listCollections({ db_name: 'asked' });
+    const describe = { collection_name: 'c' };
+    await derived.describeCollection(describe);
+    await derived.describeCollection({ ...describe, db_name: 'asked' });
+    await client.describeCollection({ ...describe, db_name: 'asked' });
+    await client.describeCollection(describe);
+    // No collection, no place: Milvus reads it in the request.
     await client.listCollections({ db_name: 'asked' });
-    await client.listCollections();
 
     const seen = stub.received.map(({ metadata, request: { db_name } }) => [metadata['dbname'], db_name]);
     expect(seen).toEqual([
@@ -103,6 +106,7 @@ describe('with({ database }) and db_name', () => {
       ['asked', 'asked'],
       ['asked', 'asked'],
       ['home', ''],
+      ['home', 'asked'],
     ]);
   });
 
@@ -121,9 +125,11 @@ describe('with({ database }) and db_name', () => {
     expect(new Set(databases())).toEqual(new Set(['asked']));
   });
 
-  it('of a request about a database are not where the call goes', async () => {
+  it('of a request about a database or a privilege are not where the call goes', async () => {
     await client.createDatabase({ db_name: 'new' });
+    await client.grantPrivilegeV2({ role: 'r', privilege: 'Query', db_name: '*', collection_name: 'c' });
+    await client.listGrants({ roleName: 'r', db_name: 'other' } as never);
 
-    expect(databases()).toEqual(['home']);
+    expect(databases()).toEqual(['home', 'home', 'home']);
   });
 });

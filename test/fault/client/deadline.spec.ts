@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PooledMilvusClient } from '../../../lib/index.js';
 import { MilvusDeadlineExceededError } from '../../../lib/index.js';
-import { closeClients, failureOf, pause, pooledClient } from '../../support/pooled-client.js';
+import { closeClients, durationOf, failureOf, pause, pooledClient } from '../../support/pooled-client.js';
 import { ANY, delay, hang, StubServer, success } from '../../support/stub-server.js';
 
 const CANCEL = 8;
@@ -102,6 +102,16 @@ describe("the request's own timeout", () => {
     const query = { collection_name: 'c', filter: 'id > 0', timeout: 5_000 };
 
     await expectDeadline(() => client.query(query), 200);
+  });
+
+  it('that is over before it begins ends the call at once, and is named', async () => {
+    await client.ping({ timeoutMs: 10_000 });
+    const late = client.query({ collection_name: 'c', filter: 'id > 0', timeout: -5 });
+    const tookMs = durationOf(late);
+
+    expect((await failureOf(late)).message).toContain('within its 0 ms');
+    expect((await failureOf(late)).message).toContain("Raise the request's `timeout`");
+    expect(await tookMs).toBeLessThan(150);
   });
 
   it.each([
@@ -210,6 +220,12 @@ describe('a deadline', () => {
 
     expect(error.message).toContain(`was not sent: ${address}`);
     expect(error.message).not.toContain('may still execute');
+  });
+
+  it('of a ping is its own, whatever the class says', async () => {
+    stub.always('GetVersion', delay(400));
+
+    await expect(client.ping({ timeoutMs: 10_000 })).resolves.toMatchObject({ version: 'v2.6.0-stub' });
   });
 
   it('leaves the connection to the calls beside it', async () => {

@@ -228,6 +228,30 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
   });
 });
 
+describe("the caller's own filter", () => {
+  const filtered = (external_filter_fn: (row: unknown) => boolean) =>
+    client.searchIterator({ ...search, external_filter_fn } as never);
+
+  it('drops rows', async () => {
+    stub.on('Query', fourRows).on('Search', searchPage);
+    const pages = (await filtered(() => false))[Symbol.asyncIterator]();
+
+    expect(await pages.next()).toEqual({ done: false, value: [] });
+  });
+
+  it('has its error thrown', async () => {
+    stub.on('Query', fourRows).on('Search', searchPage);
+    const oops = new Error('oops');
+    const pages = (
+      await filtered(() => {
+        throw oops;
+      })
+    )[Symbol.asyncIterator]();
+
+    expect(await failureOf(pages.next())).toMatchObject({ code: 'MILVUS_REQUEST', cause: oops });
+  });
+});
+
 describe('the pages of an iterator', () => {
   it('come from the database that it was opened in', async () => {
     stub.on('Query', fourRows);

@@ -4,6 +4,7 @@ import { closeClients, failureOf, gate, pooledClient, quietly, times } from '../
 import {
   answer,
   failure,
+  status as grpcStatus,
   hang,
   type Message,
   rst,
@@ -117,6 +118,28 @@ describe('callers that need the same description at the same time', () => {
     expect(await failureOf(first)).toMatchObject({ code: 'MILVUS_DEADLINE_EXCEEDED' });
     await Promise.all(others);
     expect(stub.count('DescribeCollection')).toBe(2);
+  });
+
+  it('do not ask one by one when Milvus hangs and the time of all is up', async () => {
+    await client.ping({ timeoutMs: 10_000 });
+    stub.always('DescribeCollection', hang());
+    const calls = times(30, () => search(client.with({ timeoutMs: 200 })));
+    for (const call of calls)
+      expect(await failureOf(call)).toMatchObject({ code: 'MILVUS_DEADLINE_EXCEEDED' });
+
+    expect(stub.count('DescribeCollection')).toBeLessThan(5);
+  });
+
+  it('do not share what the other error mode makes of it', async () => {
+    const { opened, open } = gate();
+    stub.always('DescribeCollection', until(opened, grpcStatus(12, 'unknown method')));
+    const statuses = quietly(search(client.with({ errors: 'status' })));
+    const errors = quietly(search());
+    await stub.waitFor(s => s.count() === 2);
+    open();
+
+    await failureOf(statuses);
+    expect(await failureOf(errors)).toMatchObject({ code: 'MILVUS_SERVER', grpcCode: 12 });
   });
 
   it('fail together when the connection does, and leave nothing behind', async () => {
@@ -248,10 +271,52 @@ describe('a schema that changed', () => {
 
   it('has the first reason told when reading it again fails', async () => {
     stub
-      .always('Search', answer({ status: failure(101, 'UnexpectedError', 'not loaded') }))
+      .always('Search', answer({ status: failure(1100, 'UnexpectedError', 'bad filter') }))
       .always('DescribeCollection', answer({ status: failure(100, 'CollectionNotExists') }));
 
-    expect(await failureOf(search())).toMatchObject({ errorCode: 101, reason: 'not loaded' });
+    expect(await failureOf(search())).toMatchObject({ errorCode: 1100, reason: 'bad filter' });
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['dropCollection', () => client.dropCollection({ collection_name: 'd' })],
+    ['createPartition', () => client.createPartition({ collection_name: 'd', partition_name: 'p' })],
+    ['dropDatabase', () => client.dropDatabase({ db_name: 'another' })],
+  ])('of one collection is kept after %s of another', async (_name, change) => {
+    await change();
+    stub.resetCounts();
+    await search();
+
+    expect(sent()).toEqual(['Search']);
+  });
+
+  it.each([
+    ['the rate limit', failure(8, 'RateLimit')],
+    ['a service that is not ready', failure(1, 'NotReadyServe')],
+    ['a missing permission', failure(1401, 'UnexpectedError')],
+  ])('is not looked for when Milvus tells %s', async (_what, status) => {
+    stub.always('Search', answer({ status })).always('Insert', answer({ status }));
+    await Promise.all([
+      ...times(5, () => failureOf(search())),
+      ...times(5, () => failureOf(client.insert(rows))),
+    ]);
+
+    expect(stub.count('DescribeCollection')).toBe(0);
+  });
+
+  it('is looked for once by many that fail at the same time, and not again for those that fail next', async () => {
+    stub.always('Search', answer({ status: failure(1100, 'UnexpectedError', 'bad filter') }));
+    await Promise.all(times(50, () => failureOf(search())));
+    await failureOf(search());
+
+    expect(stub.count('DescribeCollection')).toBe(1);
+  });
+
+  it('does not keep a refusal waiting that is known', async () => {
+    stub.always('Search', answer({ status: failure(1100, 'UnexpectedError', 'bad filter') }));
+    stub.always('DescribeCollection', hang());
+    const refused = search(client.with({ timeoutMs: 1_000 }));
+
+    expect(await failureOf(refused)).toMatchObject({ errorCode: 1100 });
   });
 
   it.each<[string, () => Promise<unknown>]>([

@@ -146,6 +146,15 @@ describe('a refusal of one of many', () => {
     expect(stub.count('DropRole')).toBe(2);
   });
 
+  it("is none where Milvus's own roles cannot be dropped: dropAllRoles", async () => {
+    stub.on('SelectRole', () => ({ status: success, results: [{ role: { name: 'admin' } }] }));
+    stub.on('SelectGrant', () => ({ status: success, entities: [] }));
+    const reason = "the role[admin] is a default role, which can't be dropped";
+    stub.always('DropRole', answer(failure(65535, 'UnexpectedError', reason)));
+
+    await expect(client.dropAllRoles()).resolves.toMatchObject([{ reason }]);
+  });
+
   it('is an error in a batch: batchDescribeCollections', async () => {
     stub.on('BatchDescribeCollection', () => ({
       status: success,

@@ -203,6 +203,19 @@ describe('with({ signal })', () => {
     expect(stub.connectionsEver).toBe(0);
   });
 
+  it('may be of many calls at once, without a warning of a leak', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const controller = new AbortController();
+    const derived = client.with({ signal: controller.signal });
+    await Promise.all(times(30, () => derived.getVersion()));
+    await new Promise(resolve => setImmediate(resolve));
+    process.off('warning', note);
+
+    expect(warnings).toEqual([]);
+  });
+
   it('is one of several: each ends the call', async () => {
     stub.always('GetVersion', hang());
     const outer = new AbortController();

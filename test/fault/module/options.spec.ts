@@ -99,7 +99,7 @@ async function hangs(
   stub.always('Insert', hang()).always('DescribeCollection', delay(0)).always('Query', hang());
   stub.always('DropCollection', hang()).on('GetLoadingProgress', () => ({ status: success, progress: 1 }));
   const ended = outcomeOf(quietly(call(client)));
-  return Promise.race([ended, new Promise<string>(resolve => setTimeout(resolve, 1_000, 'goes on'))]);
+  return Promise.race([ended, new Promise<string>(resolve => setTimeout(resolve, 500, 'goes on'))]);
 }
 
 const rows = { collection_name: 'c', data: [{ id: 1, vector: [1, 2, 3, 4] }] };
@@ -387,9 +387,10 @@ const proofs: () => Record<string, Proof> = () => {
       see: async ({ startup }) => {
         const address = `127.0.0.1:${await freePort()}`;
         const app = await compileApp({ imports: [MilvusModule.forRoot({ address, startup })] });
-        undo.push(() => app.close());
+        // A close that is asked for while it starts waits for that.
+        undo.push(() => void app.close());
         const booted = durationOf(app.init()).then(() => 'gives up');
-        return Promise.race([booted, new Promise(resolve => setTimeout(resolve, 2_000, 'tries on'))]);
+        return Promise.race([booted, new Promise(resolve => setTimeout(resolve, 800, 'tries on'))]);
       },
       options: { startup: { timeoutMs: 200 } },
       expected: 'gives up',

@@ -94,7 +94,8 @@ describe('Milvus Lite killed and started again under load', () => {
   it('every client heals without a restart of the application', async () => {
     const health = app.get(MilvusHealthIndicator);
     const callers = clients.map(
-      client => new Caller(() => client.query({ collection_name, filter: 'id > 0', output_fields: ['id'] })),
+      // Not a query: Milvus Lite releases its collections when it is started again, and refuses those.
+      client => new Caller(() => client.describeCollection({ collection_name })),
     );
     await Promise.all(callers.map(caller => caller.nextSuccess()));
     expect((await health.isHealthy('milvus')).milvus.status).toBe('up');
