@@ -131,9 +131,9 @@ export class PooledMilvusClient extends MilvusClient {
 
   /**
    * Sets the database of later calls that name none: of this client alone when it comes from {@link with}; of everybody
-   * while the application boots, as with the plain SDK. After that a client that many share has none to change.
+   * while the application initialises, as with the plain SDK. After that a client that many share has none to change.
    *
-   * @throws MilvusConfigurationError on a shared client after `onApplicationBootstrap`
+   * @throws MilvusConfigurationError on a shared client, from `onApplicationBootstrap` on
    */
   override async use(
     request?: Parameters<MilvusClient['use']>[0],

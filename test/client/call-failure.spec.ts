@@ -41,7 +41,7 @@ describe('a failure', () => {
     ['addCollectionField', broken('AlterCollectionSchema', 14)],
     ['dropAllRoles', refused('DropRole', 65535, { reason: 'role is in use' })],
     ['aMethodOfALaterSdk', refused('Anything', 1)],
-  ])('of %s that nobody dealt with is the call\'s', (method, failure) => {
+  ])("of %s that nobody dealt with is the call's", (method, failure) => {
     expect(unhandledFailure(method, [failure])).toBe(failure);
   });
 

@@ -23,20 +23,29 @@ describe('the limit of a call', () => {
     expect(limits.ofCall('search', request, derivedMs)).toEqual({ timeoutMs, setBy });
   });
 
-  it.each([[{ timeout: 0 }], [{ timeout: Number.NaN }], [{ timeout: '50' }], [undefined], [null], ['text'], [[1]]])(
-    'is that of the class for a request that names none: %j',
-    request => {
-      expect(limits.ofCall('search', request, undefined).timeoutMs).toBe(100);
-    },
-  );
+  it.each([
+    [{ timeout: 0 }],
+    [{ timeout: Number.NaN }],
+    [{ timeout: '50' }],
+    [undefined],
+    [null],
+    ['text'],
+    [[1]],
+  ])('is that of the class for a request that names none: %j', request => {
+    expect(limits.ofCall('search', request, undefined).timeoutMs).toBe(100);
+  });
 
   it('is never later than any of the three', () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true }), fc.option(fc.double({ min: 1, noNaN: true })), (timeout, derived) => {
-        const { timeoutMs } = limits.ofCall('insert', { timeout }, derived ?? undefined);
-        const asked = timeout === 0 ? Number.POSITIVE_INFINITY : Math.max(0, timeout);
-        expect(timeoutMs).toBe(Math.min(200, asked, derived ?? Number.POSITIVE_INFINITY));
-      }),
+      fc.property(
+        fc.double({ noNaN: true }),
+        fc.option(fc.double({ min: 1, noNaN: true })),
+        (timeout, derived) => {
+          const { timeoutMs } = limits.ofCall('insert', { timeout }, derived ?? undefined);
+          const asked = timeout === 0 ? Number.POSITIVE_INFINITY : Math.max(0, timeout);
+          expect(timeoutMs).toBe(Math.min(200, asked, derived ?? Number.POSITIVE_INFINITY));
+        },
+      ),
     );
   });
 });
