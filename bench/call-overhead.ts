@@ -88,7 +88,7 @@ for (const [what, work] of works) {
       what,
       name,
       median.toFixed(1),
-      index === 0 ? '' : `+${(median - baseline!).toFixed(1)}`,
+      index === 0 ? '' : (median - baseline!).toFixed(1),
       `${(median / baseline!).toFixed(2)} ×`,
     ]);
   }

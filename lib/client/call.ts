@@ -1,7 +1,8 @@
 import type { RpcCall, RpcError, RpcUnderWay } from '../endpoint/rpc.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
-import { type Clock, type Scheduled, systemClock } from '../resilience/clock.js';
+import { type Clock, systemClock } from '../resilience/clock.js';
 import { Deadline } from '../resilience/deadline.js';
+import type { DeadlineTimers, Expiring } from '../resilience/deadline-timers.js';
 import { type CallFailure, isSchemaMismatch } from './call-failure.js';
 import type { CallLimit } from './call-limits.js';
 import type { CallScope } from './call-scope.js';
@@ -26,6 +27,7 @@ export interface CallRequest {
 
 /** The client behind a call: what its caller gets in the end. */
 export interface CallOwner {
+  readonly timers: DeadlineTimers;
   /** @param unsent what the call waited for if nothing is on the wire */
   deadlineError(call: Call, unsent: PoolFailure | undefined): Error;
   abortedError(call: Call, reason: unknown): Error;
@@ -36,20 +38,22 @@ export interface CallOwner {
   callEnded(call: Call): void;
 }
 
+const noFailures: readonly CallFailure[] = Object.freeze([]);
+
 /**
  * One public method of a client, from its begin to its end, whatever number of RPCs the SDK makes of it. All of them
  * share its deadline and its signals, and end with it.
  */
-export class Call implements RpcCall {
+export class Call implements RpcCall, Expiring {
   readonly deadline: Deadline;
   /** The RPCs of it that Milvus refused or that failed, in their order; the SDK may have swallowed them. */
-  failures: readonly CallFailure[] = [];
+  failures: readonly CallFailure[] = noFailures;
   /** Whether an RPC that may have changed something was sent for it. */
   wrote = false;
   /** The cached description that its requests were built on. */
   usedSchema?: { key: string; description: CollectionDescription };
-  private readonly rpcs = new Set<RpcUnderWay>();
-  private readonly timer: Scheduled;
+  /** Hardly ever more than one. */
+  private rpcs: RpcUnderWay[] = [];
   private over = false;
   private partly = false;
   private endedBy?: Error;
@@ -62,11 +66,7 @@ export class Call implements RpcCall {
   ) {
     const { limit, scope } = request;
     this.deadline = new Deadline(limit.timeoutMs, clock);
-    this.timer = clock.schedule(
-      () => this.end(owner.deadlineError(this, this.unsent())),
-      limit.timeoutMs,
-      true,
-    );
+    owner.timers.start(this, limit.timeoutMs);
     for (const signal of scope.signals ?? []) signal.addEventListener('abort', this);
   }
 
@@ -76,6 +76,15 @@ export class Call implements RpcCall {
 
   get metadata(): Readonly<Record<string, string>> {
     return this.request.metadata;
+  }
+
+  get expiresAt(): number {
+    return this.deadline.at;
+  }
+
+  /** Its time is up. @internal */
+  expire(): void {
+    this.end(this.owner.deadlineError(this, this.unsent()));
   }
 
   get ended(): boolean {
@@ -123,17 +132,18 @@ export class Call implements RpcCall {
   finish(): void {
     if (this.over) return;
     this.over = true;
-    this.timer.cancel();
+    this.owner.timers.stop(this, this.request.limit.timeoutMs);
     for (const signal of this.request.scope.signals ?? []) signal.removeEventListener('abort', this);
-    for (const rpc of this.rpcs) rpc.cancel();
-    this.rpcs.clear();
+    const { rpcs } = this;
+    this.rpcs = [];
+    for (const rpc of rpcs) rpc.cancel();
     this.owner.callEnded(this);
   }
 
   begin(rpc: RpcUnderWay): () => void {
-    this.rpcs.add(rpc);
+    this.rpcs.push(rpc);
     return () => {
-      this.rpcs.delete(rpc);
+      this.rpcs = this.rpcs.filter(each => each !== rpc);
       if (rpc.unsent() === undefined) this.partly = true;
     };
   }
@@ -158,13 +168,13 @@ export class Call implements RpcCall {
 
   /** Whether anything of it was ever sent. */
   get sent(): boolean {
-    return this.partly || [...this.rpcs].some(rpc => rpc.unsent() === undefined);
+    return this.partly || this.rpcs.some(rpc => rpc.unsent() === undefined);
   }
 
   /** Why nothing of it was ever sent: all its RPCs still wait for a connection. */
   unsent(): PoolFailure | undefined {
     if (this.partly) return undefined;
-    const reasons = [...this.rpcs].map(rpc => rpc.unsent());
+    const reasons = this.rpcs.map(rpc => rpc.unsent());
     return reasons.includes(undefined) ? undefined : reasons[0];
   }
 

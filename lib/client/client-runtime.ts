@@ -3,6 +3,7 @@ import { type Rpc, RpcError } from '../endpoint/rpc.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { systemClock } from '../resilience/clock.js';
+import { DeadlineTimers } from '../resilience/deadline-timers.js';
 import { ClientLog } from '../telemetry/client-log.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
@@ -28,6 +29,7 @@ export class ClientRuntime implements CallOwner {
   readonly user: string;
   readonly endpoint: Endpoint;
   readonly limits: CallLimits;
+  readonly timers: DeadlineTimers;
   readonly log: ClientLog;
   /** Whether the application has booted, so that many callers share the client. */
   serving = false;
@@ -41,6 +43,7 @@ export class ClientRuntime implements CallOwner {
   constructor({ credentials, ...options }: ResolvedClientOptions) {
     this.options = options;
     this.limits = new CallLimits(options.timeouts);
+    this.timers = new DeadlineTimers(Object.values(options.timeouts));
     this.log = new ClientLog(options.name);
     this.endpoint = new Endpoint(options.endpoint, this.log);
     this.user = credentials && 'username' in credentials ? credentials.username : '';
@@ -130,6 +133,7 @@ export class ClientRuntime implements CallOwner {
     await this.idleWithin(timeoutMs);
     const cancelled = this.callsInFlight();
     this.cancel(cancelled);
+    this.timers.close();
     await (cancelled.length > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
     const report: ClientDrainReport = {
       client: this.options.name,

@@ -22,7 +22,7 @@ export function runAsCall(caller: Caller, name: string, method: SdkMethod, args:
   const done = caller.runtime.call(callRequest(caller, name, args[0]), call => {
     const view = new caller.View(caller, call);
     const result = method.apply(view, args);
-    if (isPromiseLike(result)) return mindSchema(view, result, () => method.apply(view, args), args[0]);
+    if (isPromiseLike(result)) return mindSchema(view, result, method, args);
     direct = { result };
     return result;
   });
@@ -50,25 +50,34 @@ function databaseNamed(method: string, request: unknown): string | undefined {
 function mindSchema(
   view: CallView,
   work: PromiseLike<unknown>,
-  again: () => unknown,
-  request: unknown,
+  method: SdkMethod,
+  args: unknown[],
 ): PromiseLike<unknown> {
   const call = callOf(view);
-  const afterFailure = async (outcome: () => unknown) => {
-    if (!(await schemaChanged(view, request))) return outcome();
-    call.failures = [];
-    return again();
-  };
   return work.then(
     result => {
-      if (call.wrote) forgetChanged(view, request);
-      return call.failures.length === 0 ? result : afterFailure(() => result);
+      if (call.wrote) forgetChanged(view, args[0]);
+      return call.failures.length === 0 ? result : againIfChanged(view, method, args, { result });
     },
     thrown => {
-      if (call.wrote) forgetChanged(view, request);
-      return afterFailure(() => Promise.reject(thrown));
+      if (call.wrote) forgetChanged(view, args[0]);
+      return againIfChanged(view, method, args, { thrown });
     },
   );
+}
+
+async function againIfChanged(
+  view: CallView,
+  method: SdkMethod,
+  args: unknown[],
+  first: { result?: unknown; thrown?: unknown },
+): Promise<unknown> {
+  if (await schemaChanged(view, args[0])) {
+    callOf(view).failures = [];
+    return method.apply(view, args);
+  }
+  if ('thrown' in first) throw first.thrown;
+  return first.result;
 }
 
 /** Whether the call failed on a cached description that does not hold any more, and may be made again. */

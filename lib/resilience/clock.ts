@@ -1,6 +1,8 @@
 /** Handle of a pending {@link Clock.schedule}. */
 export interface Scheduled {
   cancel(): void;
+  /** Whether it keeps the process from exiting from now on. */
+  keepAlive(yes: boolean): void;
 }
 
 /** Time as the state machines of this package see it; tests pass one that they move by hand. */
@@ -22,6 +24,9 @@ export const systemClock: Clock = {
   schedule(task, delayMs, keepAlive = false) {
     const timer = setTimeout(task, Math.min(delayMs, LONGEST_TIMER_MS));
     if (!keepAlive) timer.unref();
-    return { cancel: () => clearTimeout(timer) };
+    return {
+      cancel: () => clearTimeout(timer),
+      keepAlive: yes => void (yes ? timer.ref() : timer.unref()),
+    };
   },
 };

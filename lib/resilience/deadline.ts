@@ -2,7 +2,8 @@ import { type Clock, systemClock } from './clock.js';
 
 /** The moment by which a call ends, whatever it is doing. Immutable; shared by everything the call does. */
 export class Deadline {
-  private readonly at: number;
+  /** By the clock, in ms. */
+  readonly at: number;
 
   constructor(
     /** The whole time given, in ms. */

@@ -4,6 +4,7 @@ import { Call, type CallOwner } from '../../lib/client/call.js';
 import { RpcError, type RpcUnderWay } from '../../lib/endpoint/rpc.js';
 import { MilvusAbortedError, MilvusClosedError, MilvusDeadlineExceededError } from '../../lib/index.js';
 import { PoolFailure } from '../../lib/pool/pool-failure.js';
+import { DeadlineTimers } from '../../lib/resilience/deadline-timers.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { gate } from '../support/pooled-client.js';
 
@@ -28,6 +29,7 @@ beforeEach(() => {
   abortReasons = [];
   controller = new AbortController();
   const owner: CallOwner = {
+    timers: new DeadlineTimers([], clock),
     deadlineError: (_call, unsent) => {
       waitedFor = unsent;
       return tooLate;

@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Call, type CallOwner } from '../../lib/client/call.js';
 import { type CollectionDescription, SchemaCache, schemaKey } from '../../lib/client/schema-cache.js';
+import { DeadlineTimers } from '../../lib/resilience/deadline-timers.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { quietly } from '../support/pooled-client.js';
 
 const status = { code: 0, error_code: 'Success' };
 const key = schemaKey('db', 'c');
 const owner: CallOwner = {
+  timers: new DeadlineTimers([], new FakeClock()),
   deadlineError: () => new Error('deadline'),
   abortedError: () => new Error('aborted'),
   swallowedError: () => undefined,

@@ -3,6 +3,7 @@ import type { Clock, Scheduled } from '../../lib/resilience/clock.js';
 interface Task {
   run: () => void;
   atMs: number;
+  keepsAlive: boolean;
 }
 
 /** Time that passes only when a test says so. */
@@ -15,6 +16,11 @@ export class FakeClock implements Clock {
     return this.tasks.size;
   }
 
+  /** Of them, how many would keep the process from exiting. */
+  get keepingAlive(): number {
+    return [...this.tasks].filter(({ keepsAlive }) => keepsAlive).length;
+  }
+
   /** Milliseconds until the next task is due. */
   get nextInMs(): number | undefined {
     const next = this.next();
@@ -25,11 +31,16 @@ export class FakeClock implements Clock {
     return this.time;
   }
 
-  schedule(run: () => void, delayMs: number): Scheduled {
+  schedule(run: () => void, delayMs: number, keepsAlive = false): Scheduled {
     // As setTimeout does: a delay that is not a number, or none, is the shortest there is.
-    const task = { run, atMs: this.time + Math.max(0, delayMs || 0) };
+    const task: Task = { run, atMs: this.time + Math.max(0, delayMs || 0), keepsAlive };
     this.tasks.add(task);
-    return { cancel: () => this.tasks.delete(task) };
+    return {
+      cancel: () => this.tasks.delete(task),
+      keepAlive: yes => {
+        task.keepsAlive = yes;
+      },
+    };
   }
 
   /** Lets `ms` pass, and runs what falls due on the way, each at its own time. */
