@@ -31,7 +31,7 @@ export class ClientRuntime implements CallOwner {
   readonly limits: CallLimits;
   readonly timers: DeadlineTimers;
   readonly log: ClientLog;
-  /** Whether the application has booted, so that many callers share the client. */
+  /** Whether the application has initialised, so that many callers share the client. */
   serving = false;
   private readonly calls = new Set<Call>();
   /** A closure, so that no log that prints this object prints a password. */
@@ -79,7 +79,7 @@ export class ClientRuntime implements CallOwner {
     return this.authorize();
   }
 
-  /** Sends one RPC of a call, within the limit of the RPC's class too. */
+  /** Sends one RPC of a call; where that polls, within the limit of the RPC's own class. */
   send(rpc: Rpc, call: Call): Promise<object> {
     const limit = this.limits.ofRpc(rpc.method.name, call.method);
     rpc.timeoutMs = Math.min(rpc.timeoutMs, limit.timeoutMs);

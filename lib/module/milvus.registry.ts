@@ -85,7 +85,7 @@ export class MilvusRegistry {
     throw failures.length === 1 ? failures[0] : combine(failures as MilvusInitializationError[]);
   }
 
-  /** The application has booted. @internal */
+  /** The application has initialised: from now on many callers share the clients. @internal */
   announceServing(): void {
     for (const client of this.clients.values()) client[internals].runtime.serving = true;
   }

@@ -94,7 +94,7 @@ export interface MilvusPoolOptions {
 
 /**
  * Whole-call deadlines by the class of the method, in ms. A request's own `timeout` and `with({ timeoutMs })` may be
- * sooner; the earliest wins. Each RPC of a call is bounded by its own class too.
+ * sooner; the earliest wins. Within a method that polls, each RPC is bounded by its own class too.
  */
 export interface MilvusTimeoutOptions {
   /**
