@@ -78,9 +78,10 @@ class PageSource {
     const request = { ...callRequest(this.caller, this.name, this.request), metadata, strict: true };
     return this.caller.runtime.call(request, async call => {
       began(call);
+      this.swallowed.length = 0;
       assignCall(this.view, this.caller, call);
       const result = await work(this.view);
-      if (this.swallowed.length > 0) throw this.swallowed.pop();
+      if (this.swallowed.length > 0) throw this.swallowed[0];
       return result;
     });
   }

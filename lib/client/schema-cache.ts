@@ -105,7 +105,7 @@ export class SchemaCache {
       } catch (error) {
         // Its caller gave up, not Milvus: ask in its place, unless this one's time is nearly up too.
         if (call.ended || !asked.call.gaveUp) throw error;
-        if (call.deadline.remainingMs() < call.deadline.timeoutMs / 10) return never;
+        if (call.deadline.remainingMs() < call.deadline.timeoutMs / 10) return untilDeadline();
       }
     }
     const question = { call, answer: ask() };
@@ -133,8 +133,10 @@ export class SchemaCache {
   }
 }
 
-/** The call's own deadline is about to end it. */
-const never = new Promise<never>(() => {});
+/** The call's own deadline is about to end it. A promise of its own: one for all would keep everybody who waited on it. */
+function untilDeadline(): Promise<never> {
+  return new Promise(() => {});
+}
 
 export function schemaKey(database: string, collection: string): string {
   return `${database}:${collection}`;

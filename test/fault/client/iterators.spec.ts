@@ -239,16 +239,30 @@ describe("the caller's own filter", () => {
     expect(await pages.next()).toEqual({ done: false, value: [] });
   });
 
-  it('has its error thrown', async () => {
-    stub.on('Query', fourRows).on('Search', searchPage);
+  it('has its error thrown, the first of a page', async () => {
+    stub.on('Query', fourRows).on('Search', (request, call) => {
+      const page = searchPage(request, call);
+      const two = {
+        top_k: 2,
+        topks: [2],
+        scores: [0.9, 0.5],
+        ids: { int_id: { data: [1, 2] } },
+        fields_data: [],
+      };
+      return { ...page, results: { ...(page['results'] as Message), ...two } };
+    });
     const oops = new Error('oops');
-    const pages = (
-      await filtered(() => {
-        throw oops;
-      })
-    )[Symbol.asyncIterator]();
+    let broken = true;
+    const iterable = await filtered(() => {
+      if (broken) throw oops;
+      return true;
+    });
+    const pages = iterable[Symbol.asyncIterator]();
 
     expect(await failureOf(pages.next())).toMatchObject({ code: 'MILVUS_REQUEST', cause: oops });
+    // Whoever reads on with another iterator does not meet it again.
+    broken = false;
+    expect(await iterable[Symbol.asyncIterator]().next()).toMatchObject({ done: false });
   });
 });
 
