@@ -32,6 +32,8 @@ export interface AttemptFailure {
   connectionDied: boolean;
   /** Who ended it: a status the server sent, the transport below, or the caller (cancel, deadline). */
   origin: 'server' | 'transport' | 'caller';
+  /** Nothing at all arrived on the connection while the attempt lasted. */
+  silent: boolean;
   /** The peer answered, but not with gRPC: the address is not Milvus. */
   notGrpc: boolean;
   /** HTTP/2 error code of a stream reset, when there was one. */

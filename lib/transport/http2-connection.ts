@@ -27,6 +27,13 @@ export interface ConnectionListener {
 /** How long a closed connection waits for the server to hang up too, in ms, before it drops the socket. */
 const LINGER_MS = 500;
 
+/** A call that every Milvus knows, and answers without credentials too, if only with a refusal. */
+const GET_VERSION = {
+  path: '/milvus.proto.milvus.MilvusService/GetVersion',
+  message: Buffer.alloc(0),
+  metadata: {},
+};
+
 /** One HTTP/2 connection to one Milvus proxy, shared by many calls at once. Carries no identity: every call does. */
 export class Http2Connection {
   /**
@@ -54,6 +61,10 @@ export class Http2Connection {
   private closed = false;
   private lastProcessedStreamId?: number;
   private linger?: Scheduled;
+  /** How often something of the server arrived. */
+  private heard = 0;
+  private readonly checks = new Set<(alive: boolean) => void>();
+  private serverMaxStreams: number;
 
   private constructor(
     options: Http2ConnectionOptions,
@@ -65,8 +76,12 @@ export class Http2Connection {
     this.context = this.createStreamContext(options);
     const peer = { ping: () => this.ping(), dead: () => this.destroy('it answered no PING') };
     this.keepalive = new Keepalive(options.keepalive, peer, clock);
+    this.serverMaxStreams = maxStreamsOf(session);
     session.on('goaway', (code, lastStreamId) => this.onGoaway(code, lastStreamId));
-    session.on('remoteSettings', () => this.listener.onRoom?.(this));
+    session.on('remoteSettings', () => {
+      this.serverMaxStreams = maxStreamsOf(session);
+      this.listener.onRoom?.(this);
+    });
     session.once('close', () => this.onClosed());
     // The session follows its socket a moment later; until then it would take calls that never leave.
     socket.once('close', () => session.destroy());
@@ -87,7 +102,12 @@ export class Http2Connection {
 
   /** Most calls at once that the server says it takes. */
   get maxStreams(): number {
-    return this.session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    return this.serverMaxStreams;
+  }
+
+  /** Whether the server itself has said that it takes no more calls here. */
+  get saidGoaway(): boolean {
+    return this.lastProcessedStreamId !== undefined;
   }
 
   /** Names the one owner that is told of what happens to this connection, and of what has happened already. */
@@ -104,6 +124,29 @@ export class Http2Connection {
     this.streams.add(stream);
     if (this.streams.size === 1) this.keepalive.callsBegan();
     return stream;
+  }
+
+  /**
+   * Whether the server says anything within `limitMs`. It is asked by PING, and dropped if it does not answer for
+   * `keepalive.timeoutMs`. Where no call has been answered yet it is asked by one: a full Milvus answers no PING before
+   * the first request of a connection.
+   */
+  check(limitMs: number): Promise<boolean> {
+    if (this.died) return Promise.resolve(false);
+    return new Promise(resolve => {
+      // A timer that is late because this process stood still comes before what arrived meanwhile: look at that first.
+      let limit = this.clock.schedule(() => {
+        limit = this.clock.schedule(() => settle(false), 0);
+      }, limitMs);
+      const settle = (alive: boolean) => {
+        this.checks.delete(settle);
+        limit.cancel();
+        resolve(alive);
+      };
+      this.checks.add(settle);
+      if (this.heard > 0 || this.streams.size > 0) this.keepalive.ask();
+      else this.send({ ...GET_VERSION, timeoutMs: limitMs });
+    });
   }
 
   /** Takes no new calls, lets those in flight end, then closes. */
@@ -144,10 +187,23 @@ export class Http2Connection {
       get lastProcessedStreamId() {
         return connection.lastProcessedStreamId;
       },
-      onReceived: () => this.keepalive.received(),
+      get heard() {
+        return connection.heard;
+      },
+      onReceived: () => this.onReceived(),
       onUsedUp: () => this.close('its stream ids are used up'),
       onEnded: stream => this.onStreamEnded(stream),
     };
+  }
+
+  private onReceived(): void {
+    this.heard++;
+    this.keepalive.received();
+    if (this.checks.size > 0) this.settleChecks(true);
+  }
+
+  private settleChecks(alive: boolean): void {
+    for (const settle of this.checks) settle(alive);
   }
 
   private onStreamEnded(stream: UnaryStream): void {
@@ -186,13 +242,18 @@ export class Http2Connection {
     this.closed = true;
     this.linger?.cancel();
     this.keepalive.stop();
+    this.settleChecks(false);
     this.listener.onClosed?.(this);
   }
 
   private ping(): void {
     if (this.died) return;
     this.session.ping(error => {
-      if (!error) this.keepalive.received();
+      if (!error) this.onReceived();
     });
   }
+}
+
+function maxStreamsOf(session: ClientHttp2Session): number {
+  return session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
 }

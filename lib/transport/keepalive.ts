@@ -53,6 +53,15 @@ export class Keepalive {
     this.busy = false;
   }
 
+  /** Asks now, not only after silence: there is a doubt. */
+  ask(): void {
+    if (this.asked) return;
+    this.asked = true;
+    this.timer?.cancel();
+    this.peer.ping();
+    this.wait(this.options.timeoutMs);
+  }
+
   /** Bytes of the peer arrived: it lives. */
   received(): void {
     this.quietSince = this.clock.now();
@@ -71,17 +80,24 @@ export class Keepalive {
 
   private look(): void {
     this.timer = undefined;
-    if (this.asked) return this.peer.dead();
+    // A timer that is late because this process stood still comes before what arrived meanwhile: look at that first.
+    if (this.asked) {
+      this.timer = this.clock.schedule(() => this.conclude(), 0);
+      return;
+    }
     // One timer per connection, not one per byte: it looks, and goes on waiting for what is left.
     const leftMs = this.quietSince + this.options.intervalMs - this.clock.now();
     if (leftMs > 0) {
       if (this.watching) this.wait(leftMs);
       return;
     }
-    if (!this.watching) return;
-    this.asked = true;
-    this.peer.ping();
-    this.wait(this.options.timeoutMs);
+    if (this.watching) this.ask();
+  }
+
+  private conclude(): void {
+    this.timer = undefined;
+    if (this.asked) this.peer.dead();
+    else this.look();
   }
 
   private get watching(): boolean {

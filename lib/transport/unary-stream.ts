@@ -24,6 +24,8 @@ export interface StreamContext {
   readonly connectionDied: boolean;
   /** Highest stream id that the server's GOAWAY claims to have looked at, once it sent one. */
   readonly lastProcessedStreamId?: number;
+  /** How often bytes of the peer arrived. */
+  readonly heard: number;
   /** Told when bytes of the peer arrive. */
   onReceived(): void;
   /** Told when the connection has no stream left to give. */
@@ -47,6 +49,7 @@ export class UnaryStream implements Attempt {
   private readonly timer: Scheduled;
   private readonly answer: UnaryAnswer;
   private headers?: IncomingHttpHeaders;
+  private readonly heardBefore: number;
 
   constructor(
     private readonly context: StreamContext,
@@ -56,6 +59,7 @@ export class UnaryStream implements Attempt {
       this.resolve = resolve;
     });
     this.answer = new UnaryAnswer(context.maxReceiveBytes);
+    this.heardBefore = context.heard;
     this.timer = context.clock.schedule(() => this.expire(request.timeoutMs), request.timeoutMs);
     try {
       this.stream = this.open(request);
@@ -155,6 +159,8 @@ export class UnaryStream implements Attempt {
   /** The stream is over; if no trailers came, the peer or the network ended it. */
   private onClose(stream: ClientHttp2Stream): void {
     if (this.ended || this.answered) return;
+    // A reset is a word of the server too.
+    if (stream.rstCode && !this.context.connectionDied) this.context.onReceived();
     const processed = this.provenUnprocessed(stream) ? 'no' : 'unknown';
     if (this.context.connectionDied) {
       const when = processed === 'no' ? 'before Milvus looked at the request' : 'under the request';
@@ -228,6 +234,7 @@ export class UnaryStream implements Attempt {
       processed: 'unknown',
       connectionDied: false,
       origin: 'transport',
+      silent: this.context.heard === this.heardBefore,
       notGrpc: false,
       ...failure,
       ok: false,

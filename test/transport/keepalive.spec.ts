@@ -125,6 +125,62 @@ describe('keepalive', () => {
     expect([happened, clock.pending]).toEqual([['ping at 1000'], 0]);
   });
 
+  it('asks at once when there is a doubt, also while no call is in flight', () => {
+    const keepalive = start();
+    keepalive.ask();
+    expect(happened).toEqual(['ping at 0']);
+    clock.advance(200);
+    expect([happened, clock.pending]).toEqual([['ping at 0', 'dead at 200'], 0]);
+  });
+
+  it('asks but once until there is an answer', () => {
+    const keepalive = start();
+    keepalive.ask();
+    clock.advance(150);
+    keepalive.ask();
+    expect(happened).toEqual(['ping at 0']);
+    keepalive.received();
+    keepalive.ask();
+    expect([happened, clock.pending]).toEqual([['ping at 0', 'ping at 150'], 1]);
+    clock.advance(200);
+    expect(happened.at(-1)).toBe('dead at 350');
+  });
+
+  it('is still after the answer to a doubt while no call is in flight', () => {
+    const keepalive = start();
+    keepalive.ask();
+    keepalive.received();
+    clock.advance(100_000);
+    expect([happened, clock.pending]).toEqual([['ping at 0'], 0]);
+  });
+
+  it('watches calls as before after the answer to a doubt', () => {
+    const keepalive = start();
+    keepalive.callsBegan();
+    clock.advance(900);
+    keepalive.ask();
+    clock.advance(10);
+    keepalive.received();
+    clock.advance(999);
+    expect(happened).toEqual(['ping at 900']);
+    clock.advance(1);
+    expect(happened).toEqual(['ping at 900', 'ping at 1910']);
+    clock.advance(200);
+    expect([happened.at(-1), clock.pending]).toEqual(['dead at 2110', 0]);
+  });
+
+  it('watches calls that begin after a doubt that was answered', () => {
+    const keepalive = start();
+    keepalive.ask();
+    keepalive.received();
+    clock.advance(100);
+    keepalive.callsBegan();
+    clock.advance(999);
+    expect(happened).toEqual(['ping at 0']);
+    clock.advance(1);
+    expect(happened).toEqual(['ping at 0', 'ping at 1100']);
+  });
+
   it('whatever happens: no more than one question per interval, none while idle, and death only of the silent', () => {
     const steps = fc.array(
       fc.oneof(

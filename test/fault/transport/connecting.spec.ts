@@ -9,7 +9,6 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ResolvedTls } from '../../../lib/options/resolved-options.js';
 import { freePort } from '../../../lib/testing/free-port.js';
-import type { ConnectError } from '../../../lib/transport/connect-error.js';
 import {
   type Certificates,
   makeCertificates,
@@ -17,6 +16,7 @@ import {
   type OutdatedCertificates,
 } from '../../support/certificates.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
+import { pause, SOON_MS } from '../../support/pooled-client.js';
 import { goawayFrame, StubServer, type StubTls } from '../../support/stub-server.js';
 import { RawServer, SETTINGS } from './raw-server.js';
 import { Wire } from './wire.js';
@@ -160,13 +160,14 @@ describe('a hard time limit', () => {
     async tls => {
       const raw = await startRaw();
       const startMs = performance.now();
-      const error = await wire.refusal(raw.address, { connectTimeoutMs: 100, ...(tls && { tls }) });
+      // Long enough to see that the connection was accepted.
+      const error = await wire.refusal(raw.address, { connectTimeoutMs: 400, ...(tls && { tls }) });
       expect([error.failure, error.permanent]).toEqual(['timeout', false]);
       expect(error.message).toMatch(
         tls ? /TLS handshake did not finish within/ : /accepted, but the server did not say anything within/,
       );
-      expect(performance.now() - startMs).toBeGreaterThan(95);
-      expect(performance.now() - startMs).toBeLessThan(1_000);
+      expect(performance.now() - startMs).toBeGreaterThan(395);
+      expect(performance.now() - startMs).toBeLessThan(SOON_MS);
       await wire.until(() => raw.open === 0);
     },
   );
@@ -185,7 +186,7 @@ describe('a hard time limit', () => {
     const startMs = performance.now();
     const error = await wire.refusal('192.0.2.1:19530', { connectTimeoutMs: 150 });
     expect(['timeout', 'unreachable']).toContain(error.failure);
-    expect(performance.now() - startMs).toBeLessThan(1_500);
+    expect(performance.now() - startMs).toBeLessThan(SOON_MS);
   });
 
   it('over all of it: bytes that trickle in do not extend it', async () => {
@@ -197,7 +198,7 @@ describe('a hard time limit', () => {
     const error = await wire.refusal(raw.address, { connectTimeoutMs: 100 });
     // One zero byte after another is the head of a DATA frame on stream 0.
     expect(['timeout', 'not-http2', 'unreachable']).toContain(error.failure);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    expect(performance.now() - startMs).toBeLessThan(SOON_MS);
   });
 });
 
@@ -254,7 +255,12 @@ describe('a server that does not speak HTTP/2', () => {
 });
 
 describe('TLS that does not fit', () => {
-  const expectTlsToBeTheRemedy = (error: ConnectError, address: string) => {
+  const expectTlsToBeTheRemedy = async (address: string) => {
+    let error = await wire.refusal(address);
+    // The question whether TLS is spoken has half a second: on a machine that stalls the next try has the answer.
+    for (let again = 0; again < 3 && error.failure === 'unreachable'; again += 1) {
+      error = await wire.refusal(address);
+    }
     expect([error.failure, error.permanent]).toEqual(['tls', true]);
     expect(error.message).toBe(`${address}: the server expects TLS`);
     expect(error.remedy).toBe('Use https:// in `address`, or set `tls`');
@@ -264,7 +270,7 @@ describe('TLS that does not fit', () => {
     'plain text to a TLS port (that wants a client certificate: %s)',
     async requestCert => {
       const stub = await startStub(serverTls({ ca: certificates.ca.pem, requestCert }));
-      expectTlsToBeTheRemedy(await wire.refusal(stub.address), stub.address);
+      await expectTlsToBeTheRemedy(stub.address);
     },
   );
 
@@ -278,7 +284,7 @@ describe('TLS that does not fit', () => {
         tls.emit('connection', socket);
       });
     });
-    expectTlsToBeTheRemedy(await wire.refusal(raw.address), raw.address);
+    await expectTlsToBeTheRemedy(raw.address);
     await wire.until(() => raw.open === 0);
   });
 
@@ -298,9 +304,9 @@ describe('TLS that does not fit', () => {
     const raw = await startRaw(socket => {
       if (raw.sockets.length === 1) setTimeout(() => socket.destroy(), 50);
     });
-    const startMs = performance.now();
-    expect((await wire.refusal(raw.address, { connectTimeoutMs: 100 })).failure).toBe('unreachable');
-    expect(performance.now() - startMs).toBeLessThan(450);
+    const refusal = wire.refusal(raw.address, { connectTimeoutMs: 400 });
+    // However late a machine that stalls runs its timers, it runs them in the order in which they are due.
+    expect(await Promise.race([refusal, pause(500)])).toMatchObject({ failure: 'unreachable' });
   });
 
   it('a server that hangs up is not asked for TLS any more when the connection is not wanted', async () => {
@@ -317,7 +323,7 @@ describe('TLS that does not fit', () => {
 
   it('TLS to a plain port', async () => {
     const stub = await startStub();
-    const error = await wire.refusal(stub.address, { tls: trusting(), connectTimeoutMs: 1_000 });
+    const error = await wire.refusal(stub.address, { tls: trusting() });
     expect([error.failure, error.permanent]).toEqual(['tls', true]);
     expect(error.message).toMatch(/does not speak TLS/);
   });

@@ -74,7 +74,7 @@ describe('cancel', () => {
     await stub.waitFor(({ received }) => received.length === 1);
     call.cancel();
     expect(connection.inFlight).toBe(0);
-    expect(await call.outcome).toEqual({ ...cancelled, processed: 'unknown' });
+    expect(await call.outcome).toEqual({ ...cancelled, processed: 'unknown', silent: true });
     await stub.waitFor(({ cancelled }) => cancelled.length === 1);
     expect(stub.cancelled[0]).toMatchObject({ rpc: 'Search', code: NGHTTP2_CANCEL });
     await wire.proveUsable(connection);
@@ -146,6 +146,7 @@ describe('the deadline', () => {
       processed: 'unknown',
       connectionDied: false,
       origin: 'caller',
+      silent: true,
       notGrpc: false,
     });
     await stub.waitFor(({ cancelled }) => cancelled.length === 1);

@@ -51,6 +51,7 @@ const fromServer = {
   processed: 'unknown',
   connectionDied: false,
   origin: 'server',
+  silent: false,
   notGrpc: false,
 };
 

@@ -4,6 +4,7 @@ import { GrpcCode } from '../../../lib/transport/grpc-status.js';
 import type { Http2Connection } from '../../../lib/transport/http2-connection.js';
 import { grpcCodeOfReset, http2ErrorName } from '../../../lib/transport/http2-error.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
+import { gate } from '../../support/pooled-client.js';
 import {
   answer,
   answerRaw,
@@ -14,6 +15,7 @@ import {
   hang,
   rst,
   StubServer,
+  until,
 } from '../../support/stub-server.js';
 import { versionOf, Wire } from './wire.js';
 
@@ -59,6 +61,7 @@ describe('a stream that the server resets', () => {
         code: grpcCodeOfReset(resetCode),
         message: `the server reset the stream (${name})`,
         processed: resetCode === NGHTTP2_REFUSED_STREAM ? 'no' : 'unknown',
+        silent: expect.any(Boolean),
         resetCode,
       });
       await wire.proveUsable(connection);
@@ -212,10 +215,13 @@ describe('GOAWAY', () => {
   });
 
   it('from a server that shuts down in order costs no call', async () => {
-    stub.delayMs = 50;
+    const { opened, open } = gate();
+    stub.always('GetVersion', until(opened));
     const calls = Array.from({ length: 20 }, () => wire.call(connection));
     await stub.waitFor(({ inFlight }) => inFlight === 20);
     const down = stub.shutdown();
+    await wire.until(() => !connection.open);
+    open();
     for (const outcome of await Promise.all(calls)) expect(outcome.ok).toBe(true);
     await wire.closed(connection);
     await down;

@@ -48,7 +48,7 @@ export class Wire {
     const connection = await Http2Connection.connect(
       {
         address: { host, port },
-        connectTimeoutMs: 5_000,
+        connectTimeoutMs: 20_000,
         keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
         maxReceiveBytes: 64 * 1024 * 1024,
         ...options,
@@ -119,9 +119,9 @@ export class Wire {
 
   /** Looks again after every turn of the event loop. */
   async until(predicate: () => boolean): Promise<void> {
-    const endMs = performance.now() + 5_000;
+    const endMs = performance.now() + 20_000;
     while (!predicate()) {
-      if (performance.now() > endMs) throw new Error(`not reached within 5 s: ${predicate}`);
+      if (performance.now() > endMs) throw new Error(`not reached within 20 s: ${predicate}`);
       await new Promise(resolve => setImmediate(resolve));
     }
   }
