@@ -1,5 +1,7 @@
 export type { MilvusCallOptions } from './client/call-scope.js';
 export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
+export type { MilvusLease } from './client/milvus-lease.js';
+export type { MilvusAcquireOptions, MilvusPool } from './client/milvus-pool.js';
 export { PooledMilvusClient } from './client/pooled-milvus-client.js';
 export type { MilvusPing } from './client/server-probe.js';
 export {
@@ -40,13 +42,16 @@ export type {
   MilvusClientOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
+  MilvusLeakDetectionOptions,
   MilvusPoolOptions,
   MilvusShutdownOptions,
   MilvusStartupOptions,
   MilvusTimeoutOptions,
   MilvusTlsOptions,
 } from './options/milvus-client-options.js';
-export type { MilvusPool } from './pool/milvus-pool.js';
+export type { Durations as MilvusDurations } from './telemetry/durations.js';
+export type { HeldLease as MilvusHeldLease } from './telemetry/leases.js';
+export type { PoolEvent as MilvusPoolEvent } from './telemetry/pool-events.js';
 export type {
   PoolState as MilvusPoolState,
   PoolStats as MilvusPoolStats,

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
+import type { HeldConnection } from './milvus-lease.js';
 
 /** What `client.with(…)` sets for the calls of the client that it gives. */
 export interface MilvusCallOptions {
@@ -19,6 +20,8 @@ export interface CallScope {
   readonly signals?: readonly AbortSignal[];
   readonly database?: string;
   readonly errors: 'throw' | 'status';
+  /** The lease whose connection its calls go over. */
+  readonly lease?: HeldConnection;
 }
 
 type Check = (value: unknown) => string | undefined;
@@ -64,6 +67,7 @@ export function narrow(
     ...(signals && { signals }),
     database: database ?? scope.database,
     errors: errors ?? scope.errors,
+    ...(scope.lease && { lease: scope.lease }),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { RpcCall, RpcError, RpcUnderWay } from '../endpoint/rpc.js';
+import type { ConnectionSource } from '../pool/connection-source.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { type Clock, systemClock } from '../resilience/clock.js';
 import { Deadline } from '../resilience/deadline.js';
 import type { DeadlineTimers, Expiring } from '../resilience/deadline-timers.js';
+import type { Http2Connection } from '../transport/http2-connection.js';
 import { type CallFailure, isSchemaMismatch } from './call-failure.js';
 import type { CallLimit } from './call-limits.js';
 import type { CallScope } from './call-scope.js';
@@ -18,7 +20,7 @@ export interface CallRequest {
   limit: CallLimit;
   /** Credentials, database and client id. */
   metadata: Readonly<Record<string, string>>;
-  scope: Pick<CallScope, 'signals' | 'errors'>;
+  scope: Pick<CallScope, 'signals' | 'errors' | 'lease'>;
   /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
   unattended?: boolean;
   /** A refusal that the SDK swallows is an error even where the caller wants statuses: there is none to look at. */
@@ -76,6 +78,12 @@ export class Call implements RpcCall, Expiring {
 
   get metadata(): Readonly<Record<string, string>> {
     return this.request.metadata;
+  }
+
+  get connections(): ConnectionSource<Http2Connection> | undefined {
+    const { lease } = this.request.scope;
+    // What a released lease's calls still have to send finds another way.
+    return lease && !lease.released ? lease.connections : undefined;
   }
 
   get expiresAt(): number {

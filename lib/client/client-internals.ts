@@ -3,6 +3,7 @@ import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
 import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, type ViewClass } from './call-view.js';
 import type { ClientRuntime } from './client-runtime.js';
+import type { HeldConnection } from './milvus-lease.js';
 import type { SchemaCache } from './schema-cache.js';
 import type { ServerProbe } from './server-probe.js';
 import type { Startup } from './startup.js';
@@ -44,6 +45,11 @@ export class ClientInternals implements Caller {
 
   with(options: MilvusCallOptions): ClientInternals {
     return new ClientInternals(this.parts, this.narrowed('with', options), true);
+  }
+
+  /** For the client of a lease. */
+  through(lease: HeldConnection): ClientInternals {
+    return new ClientInternals(this.parts, { ...this.scope, lease }, true);
   }
 
   /**

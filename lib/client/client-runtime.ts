@@ -1,26 +1,34 @@
 import { Endpoint } from '../endpoint/endpoint.js';
-import { type Rpc, RpcError } from '../endpoint/rpc.js';
+import { poolError, type Rpc, RpcError } from '../endpoint/rpc.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import type { Lease } from '../pool/lease.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { systemClock } from '../resilience/clock.js';
 import { DeadlineTimers } from '../resilience/deadline-timers.js';
 import { ClientLog } from '../telemetry/client-log.js';
+import { PoolEvents } from '../telemetry/pool-events.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
+import type { Http2Connection } from '../transport/http2-connection.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
 import {
+  ACQUIRE,
   abortedError,
   cancelledError,
   type FailedCall,
   fromCallFailure,
   plainTimeoutError,
+  RECONNECT,
   refusedError,
+  releasedError,
   timeoutError,
   toMilvusError,
   toPlainError,
 } from './call-errors.js';
 import { unhandledFailure } from './call-failure.js';
-import { type CallLimit, CallLimits } from './call-limits.js';
+import { type CallLimit, CallLimits, limitOf } from './call-limits.js';
 import type { ClientDrainReport } from './drain-report.js';
+import { LeakDetector } from './leak-detector.js';
+import { HeldConnection } from './milvus-lease.js';
 
 /** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {
@@ -31,9 +39,12 @@ export class ClientRuntime implements CallOwner {
   readonly limits: CallLimits;
   readonly timers: DeadlineTimers;
   readonly log: ClientLog;
+  readonly events: PoolEvents;
+  readonly leaks: LeakDetector;
   /** Whether the application has initialised, so that many callers share the client. */
   serving = false;
   private readonly calls = new Set<Call>();
+  private readonly leases = new Set<HeldConnection>();
   /** A closure, so that no log that prints this object prints a password. */
   private readonly authorize: () => Record<string, string>;
   private readonly ending = new AbortController();
@@ -45,7 +56,9 @@ export class ClientRuntime implements CallOwner {
     this.limits = new CallLimits(options.timeouts);
     this.timers = new DeadlineTimers(Object.values(options.timeouts));
     this.log = new ClientLog(options.name);
-    this.endpoint = new Endpoint(options.endpoint, this.log);
+    this.events = new PoolEvents(options.name, this.log);
+    this.leaks = new LeakDetector(options.name, options.leakDetection, this.events);
+    this.endpoint = new Endpoint(options.endpoint, this.events);
     this.user = credentials && 'username' in credentials ? credentials.username : '';
     const headers = authorization(credentials);
     this.authorize = () => headers;
@@ -86,6 +99,63 @@ export class ClientRuntime implements CallOwner {
     return this.endpoint.gateway.send(rpc, call);
   }
 
+  /**
+   * A connection for the caller alone, in his turn.
+   *
+   * @param trace where he asked for it
+   */
+  async acquireLease(request: CallRequest, trace: { stack?: string }): Promise<HeldConnection> {
+    const { pool } = this.endpoint;
+    let held: HeldConnection | undefined;
+    const wait = (call: Call) =>
+      new Promise<HeldConnection>((resolve, reject) => {
+        let leaveLine = () => {};
+        const unsent = () => (held ? undefined : pool.whyNoLease());
+        const forget = call.begin({ cancel: () => leaveLine(), unsent });
+        const use = (lease: Lease<Http2Connection>) => {
+          held = this.hold(lease, trace);
+          forget();
+          resolve(held);
+        };
+        const fail = (failure: PoolFailure) => {
+          forget();
+          reject(poolError(ACQUIRE, failure));
+        };
+        leaveLine = pool.lease({ use, fail }, request.limit.timeoutMs);
+      });
+    try {
+      return await this.call(request, wait);
+    } catch (error) {
+      // It came in the moment in which its caller gave up.
+      held?.release();
+      throw error;
+    }
+  }
+
+  /** @throws MilvusUnavailableError, MilvusClosedError */
+  async reconnect(): Promise<void> {
+    const method = RECONNECT;
+    const limit = limitOf(this.options.endpoint.pool.connectTimeoutMs);
+    const described = { client: this.options.name, method, limit };
+    if (this.report) throw refusedError(described);
+    try {
+      await this.endpoint.pool.reconnect();
+    } catch (failure) {
+      throw toMilvusError(poolError(method, failure as PoolFailure), undefined, described);
+    }
+  }
+
+  private hold(lease: Lease<Http2Connection>, trace: { stack?: string }): HeldConnection {
+    const held = new HeldConnection(lease, () => {
+      this.leases.delete(held);
+      this.leaks.released(held);
+      this.tellIfIdle();
+    });
+    this.leases.add(held);
+    this.leaks.acquired(held, trace);
+    return held;
+  }
+
   deadlineError(call: Call, unsent: PoolFailure | undefined): Error {
     const described = this.describe(call);
     const error = timeoutError(described, unsent);
@@ -115,10 +185,13 @@ export class ClientRuntime implements CallOwner {
 
   callEnded(call: Call): void {
     this.calls.delete(call);
-    if (this.calls.size === 0) this.onIdle();
+    this.tellIfIdle();
   }
 
-  /** Admits no more calls, lets those in flight end within the limit, cancels the rest, closes every connection. */
+  /**
+   * Admits no more calls but those of leases, lets what is under way end within the limit, cancels the rest, closes every
+   * connection.
+   */
   drain(timeoutMs: number): Promise<ClientDrainReport> {
     this.report ??= this.runDrain(timeoutMs);
     return this.report;
@@ -132,17 +205,21 @@ export class ClientRuntime implements CallOwner {
     this.log.draining(inFlight, timeoutMs);
     await this.idleWithin(timeoutMs);
     const cancelled = this.callsInFlight();
+    const heldLeases = this.leases.size;
+    for (const held of this.leases) held.release();
     this.cancel(cancelled);
     this.timers.close();
     await (cancelled.length > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
     const report: ClientDrainReport = {
       client: this.options.name,
-      outcome: cancelled.length > 0 ? 'timedOut' : 'clean',
-      finishedCalls: inFlight - cancelled.length,
+      outcome: cancelled.length + heldLeases > 0 ? 'timedOut' : 'clean',
+      finishedCalls: Math.max(0, inFlight - cancelled.length),
       cancelledCalls: cancelled.length,
+      heldLeases,
       durationMs: systemClock.now() - startedAt,
     };
     this.log.drained(report);
+    this.events.complete();
     return report;
   }
 
@@ -164,7 +241,10 @@ export class ClientRuntime implements CallOwner {
   /** Why a call does not even begin. */
   private refusal({ method, limit, scope }: CallRequest): Error | undefined {
     const described = { client: this.options.name, method, limit };
-    if (this.report) return refusedError(described);
+    const { lease } = scope;
+    if (lease?.released) return releasedError(described);
+    // Who holds a lease may finish what he has begun.
+    if (this.report && !lease) return refusedError(described);
     const aborted = scope.signals?.find(signal => signal.aborted);
     return aborted && abortedError(described, aborted.reason, false);
   }
@@ -174,8 +254,16 @@ export class ClientRuntime implements CallOwner {
     return { client: this.options.name, method, limit, executedInPart, wrote };
   }
 
+  private get idle(): boolean {
+    return this.calls.size === 0 && this.leases.size === 0;
+  }
+
+  private tellIfIdle(): void {
+    if (this.idle) this.onIdle();
+  }
+
   private idleWithin(timeoutMs: number): Promise<void> {
-    if (this.calls.size === 0) return Promise.resolve();
+    if (this.idle) return Promise.resolve();
     return new Promise(resolve => {
       const limit = systemClock.schedule(resolve, timeoutMs, true);
       this.onIdle = () => {

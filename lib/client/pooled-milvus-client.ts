@@ -3,13 +3,14 @@ import { CONNECT_STATUS, MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describeAddress } from '../options/address.js';
 import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { MilvusPool } from '../pool/milvus-pool.js';
 import type { MilvusCallOptions } from './call-scope.js';
 import { createSoloChannel, IDENTIFIER_KEY, isCallView, viewClass } from './call-view.js';
 import { ClientInternals, internals, metadataOf } from './client-internals.js';
+import { ClientPool } from './client-pool.js';
 import { ClientRuntime } from './client-runtime.js';
 import { type DrainReport, drainReport } from './drain-report.js';
 import { mend } from './mended-methods.js';
+import type { MilvusPool } from './milvus-pool.js';
 import { openPages } from './page-iterator.js';
 import { milvusService } from './rpc-channel.js';
 import { SchemaCache } from './schema-cache.js';
@@ -30,7 +31,7 @@ export class PooledMilvusClient extends MilvusClient {
   /** The name it is registered under. */
   readonly name: string;
   /** The connections that carry its calls. */
-  readonly pool: MilvusPool;
+  declare readonly pool: MilvusPool;
   /** @internal */
   declare readonly [internals]: ClientInternals;
 
@@ -52,7 +53,6 @@ export class PooledMilvusClient extends MilvusClient {
     const probe = new ServerProbe(runtime, methods, () => this[internals].metadata());
     const startup = new Startup(runtime, timeoutMs => introduce(this, timeoutMs));
     this.name = options.name;
-    this.pool = new ClientPool(runtime);
     wrapAliases(this);
     assignInternals(
       this,
@@ -70,8 +70,7 @@ export class PooledMilvusClient extends MilvusClient {
    * @throws MilvusConfigurationError that names the option which is wrong or unknown
    */
   with(options: MilvusCallOptions): this {
-    const behind = this[internals];
-    return assignInternals(Object.create(behind.root) as this, behind.with(options ?? {}));
+    return derive(this[internals].with(options ?? {})) as this;
   }
 
   /**
@@ -81,8 +80,8 @@ export class PooledMilvusClient extends MilvusClient {
    * @throws MilvusConnectionError when there is no answer in time
    */
   async ping(options: { timeoutMs?: number } = {}): Promise<MilvusPing> {
-    const { probe, runtime } = this[internals];
-    return probe.ping(options.timeoutMs ?? runtime.options.health.timeoutMs);
+    const { probe, runtime, scope } = this[internals];
+    return probe.ping(options.timeoutMs ?? runtime.options.health.timeoutMs, scope.lease);
   }
 
   /**
@@ -91,9 +90,10 @@ export class PooledMilvusClient extends MilvusClient {
    * @param options `timeoutMs` defaults to `health.timeoutMs` (2000)
    */
   async isAvailable(options: { timeoutMs?: number } = {}): Promise<boolean> {
-    const { probe, runtime } = this[internals];
+    const { probe, runtime, scope } = this[internals];
     try {
-      const { healthy } = await probe.health(options.timeoutMs ?? runtime.options.health.timeoutMs);
+      const limitMs = options.timeoutMs ?? runtime.options.health.timeoutMs;
+      const { healthy } = await probe.health(limitMs, scope.lease);
       return healthy;
     } catch {
       return false;
@@ -102,12 +102,17 @@ export class PooledMilvusClient extends MilvusClient {
 
   /**
    * Admits no more calls, lets those in flight end, cancels what is left at the limit and closes every connection.
-   * Calling it again gives the same report.
+   * Calling it again gives the same report. On the client of a lease it releases the lease, and nothing else.
    *
    * @param options `timeoutMs` defaults to `shutdown.drainTimeoutMs` (10000)
    */
   async drain(options: { timeoutMs?: number } = {}): Promise<DrainReport> {
-    const { root, runtime } = this[internals];
+    const { root, runtime, scope } = this[internals];
+    if (scope.lease) {
+      // What belongs to its holder is the lease, not the client of all.
+      scope.lease.release();
+      return drainReport([]);
+    }
     const report = await runtime.drain(options.timeoutMs ?? runtime.options.shutdown.drainTimeoutMs);
     root.connectStatus = CONNECT_STATUS.SHUTDOWN;
     return drainReport([report]);
@@ -155,7 +160,13 @@ export class PooledMilvusClient extends MilvusClient {
 
 function assignInternals<Client extends PooledMilvusClient>(client: Client, behind: ClientInternals): Client {
   const channelPool = createSoloChannel(client, behind);
-  return Object.assign(client, { [internals]: behind, channelPool });
+  const pool = new ClientPool(behind, derive);
+  return Object.assign(client, { [internals]: behind, channelPool, pool });
+}
+
+/** A client with a scope of its own, which shares everything else. */
+function derive(behind: ClientInternals): PooledMilvusClient {
+  return assignInternals(Object.create(behind.root) as PooledMilvusClient, behind);
 }
 
 /** What stands behind our methods with the names of the SDK's, for the aliases of them. */
@@ -212,21 +223,4 @@ async function introduce(client: PooledMilvusClient, timeoutMs: number): Promise
   if (server_info) client.serverInfo = server_info as typeof client.serverInfo;
   client.connectStatus = CONNECT_STATUS.CONNECTED;
   return { version: server_info?.build_tags };
-}
-
-class ClientPool implements MilvusPool {
-  // Private to the language: printing a client prints its pool, and must not print what is behind.
-  readonly #runtime: ClientRuntime;
-
-  constructor(runtime: ClientRuntime) {
-    this.#runtime = runtime;
-  }
-
-  get state() {
-    return this.#runtime.state;
-  }
-
-  stats() {
-    return this.#runtime.stats();
-  }
 }

@@ -98,6 +98,8 @@ export class SchemaCache {
     for (let asked = this.shared.get(key); asked; asked = this.shared.get(key)) {
       // Of UNIMPLEMENTED the one makes an empty answer, the other an error.
       if (asked.call.request.scope.errors !== call.request.scope.errors) break;
+      // What befalls a lease is its holder's alone.
+      if (asked.call.connections !== call.connections) break;
       try {
         const description = await asked.answer;
         call.answered('DescribeCollection', description);

@@ -2,6 +2,7 @@ import type { RpcMethod } from '../endpoint/rpc.js';
 import { systemClock } from '../resilience/clock.js';
 import { limitOf } from './call-limits.js';
 import type { ClientRuntime } from './client-runtime.js';
+import type { HeldConnection } from './milvus-lease.js';
 
 /** What Milvus says of itself when a client introduces itself. */
 export interface ServerGreeting {
@@ -38,22 +39,24 @@ export class ServerProbe {
     const { user } = this.runtime;
     const local_time = new Date().toISOString();
     const client_info = { sdk_type: 'nodejs', sdk_version: sdkVersion, local_time, user, reserved: {} };
-    return this.ask<ServerGreeting>('connect', 'Connect', { client_info }, timeoutMs, true);
+    return this.ask<ServerGreeting>('connect', 'Connect', { client_info }, timeoutMs, { unattended: true });
   }
 
-  async ping(timeoutMs: number): Promise<MilvusPing> {
+  /** @param lease whose connection to ask on */
+  async ping(timeoutMs: number, lease?: HeldConnection): Promise<MilvusPing> {
     const startedAt = systemClock.now();
-    const { version } = await this.ask<{ version: string }>('ping', 'GetVersion', {}, timeoutMs);
+    const { version } = await this.ask<{ version: string }>('ping', 'GetVersion', {}, timeoutMs, { lease });
     return { version, latencyMs: systemClock.now() - startedAt };
   }
 
-  async health(timeoutMs: number): Promise<MilvusHealth> {
+  async health(timeoutMs: number, lease?: HeldConnection): Promise<MilvusHealth> {
     const startedAt = systemClock.now();
     const { isHealthy, reasons } = await this.ask<{ isHealthy?: boolean; reasons?: string[] }>(
       'checkHealth',
       'CheckHealth',
       {},
       timeoutMs,
+      { lease },
     );
     const latencyMs = systemClock.now() - startedAt;
     if (isHealthy === true) return { healthy: true, latencyMs };
@@ -65,7 +68,7 @@ export class ServerProbe {
     rpc: string,
     request: object,
     timeoutMs: number,
-    unattended = false,
+    { unattended = false, lease }: { unattended?: boolean; lease?: HeldConnection } = {},
   ): Promise<Answer> {
     const method = this.methods.get(rpc)!;
     const { gateway } = this.runtime.endpoint;
@@ -74,7 +77,7 @@ export class ServerProbe {
       method: name,
       metadata: this.metadata(),
       limit,
-      scope: { errors: 'throw' as const },
+      scope: { errors: 'throw' as const, lease },
       unattended,
     };
     const answer = await this.runtime.call(probe, async call => {

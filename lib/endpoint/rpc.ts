@@ -1,7 +1,9 @@
+import type { ConnectionSource } from '../pool/connection-source.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { AttemptFailure } from '../transport/attempt.js';
-import { grpcCodeName } from '../transport/grpc-status.js';
+import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
+import type { Http2Connection } from '../transport/http2-connection.js';
 
 /** One method of the Milvus gRPC service, as the SDK's own service definition describes it. */
 export interface RpcMethod {
@@ -36,6 +38,8 @@ export interface RpcCall {
   readonly deadline: Deadline;
   /** Credentials, database and client id. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Where its RPCs find a connection, if not in the pool: its lease. */
+  readonly connections?: ConnectionSource<Http2Connection>;
   /** Whether it is over, so that nothing more may be sent for it. */
   readonly ended: boolean;
   /**
@@ -76,4 +80,11 @@ export class RpcError extends Error {
     super(`${code} ${grpcCodeName(code)}: ${details}`, cause === undefined ? undefined : { cause });
     this.name = 'RpcError';
   }
+}
+
+/** It found no connection, or no lease. */
+export function poolError(rpc: string, pool: PoolFailure): RpcError {
+  const away = pool.reason === 'unreachable' || pool.reason === 'lease-lost';
+  const code = away ? GrpcCode.UNAVAILABLE : GrpcCode.RESOURCE_EXHAUSTED;
+  return new RpcError(rpc, code, pool.message, { at: 'pool', pool });
 }

@@ -40,19 +40,26 @@ export class MilvusConnectTimeoutError extends MilvusUnavailableError {
   override readonly code = 'MILVUS_CONNECT_TIMEOUT';
 }
 
-/** What the pool looked like when a call found no room. */
+/** What the pool looked like when a call found no room, or a caller no lease. */
 export interface MilvusPoolSnapshot {
-  /** Open connections. */
+  /** Open connections that calls share. */
   size: number;
-  /** Most connections the pool may open. */
+  /** Most of them that the pool may open. */
   maxConnections: number;
   /** Calls on the wire. */
   inFlight: number;
-  /** Calls waiting for room. */
+  /** Those that wait in the same line. */
   pending: number;
+  /** Leases held. */
+  leases: number;
+  /** Most leases at once. */
+  maxLeases: number;
 }
 
-/** The pool had no room: its waiting line was full, or `pool.acquireTimeoutMs` passed. Nothing was sent. */
+/**
+ * The pool had no room, or no lease: its waiting line was full, or `pool.acquireTimeoutMs` or the call's own limit passed
+ * while it waited. Nothing was sent.
+ */
 export class MilvusPoolExhaustedError extends MilvusConnectionError {
   override readonly code = 'MILVUS_POOL_EXHAUSTED';
 

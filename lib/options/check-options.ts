@@ -37,12 +37,13 @@ export function checkOptions(options: unknown, faults: OptionFaults): Partial<Mi
 function innermost(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[] = []): Finding[] {
   const path = [...prefix, ...issue.path];
   const meant =
-    issue.code === 'invalid_union'
-      ? issue.errors.find(
-          branch => !branch.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
-        )
-      : undefined;
+    issue.code === 'invalid_union' ? issue.errors.find(branch => !branch.some(isOfAnotherKind)) : undefined;
   return meant ? meant.flatMap(inner => innermost(inner, path)) : [{ path, issue }];
+}
+
+/** The value itself is not what this branch takes. */
+function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
 }
 
 function without(value: unknown, [key, ...rest]: readonly PropertyKey[]): unknown {

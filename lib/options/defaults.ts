@@ -1,8 +1,8 @@
 import { deepFreeze } from './deep-freeze.js';
 import type { EndpointOptions, ResolvedClientOptions } from './resolved-options.js';
 
-type OptionDefaults = Omit<ResolvedClientOptions, 'name' | 'endpoint' | 'credentials'> &
-  Pick<EndpointOptions, 'pool'>;
+type OptionDefaults = Omit<ResolvedClientOptions, 'name' | 'endpoint' | 'credentials' | 'leakDetection'> &
+  Pick<EndpointOptions, 'pool'> & { leakDetection: { thresholdMs: number } };
 
 /** What holds where an option is not given; the reason of each number stands with `MilvusClientOptions`. */
 export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
@@ -13,6 +13,10 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
     maxStreamsPerConnection: 100,
     acquireTimeoutMs: 5_000,
     maxPending: 1_000,
+    maxLeases: 5,
+    idleTimeoutMs: 300_000,
+    maxLifetimeMs: 1_800_000,
+    validateAfterIdleMs: 30_000,
     connectTimeoutMs: 10_000,
     keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
     maxReceiveBytes: 268_435_456,
@@ -22,4 +26,5 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
   startup: { mode: 'eager', timeoutMs: 10_000 },
   shutdown: { drainTimeoutMs: 10_000 },
   health: { timeoutMs: 2_000 },
+  leakDetection: { thresholdMs: 60_000 },
 });

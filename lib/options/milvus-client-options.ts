@@ -80,6 +80,31 @@ export interface MilvusPoolOptions {
    */
   maxPending?: number;
   /**
+   * Most leases at once, each on a connection of its own beside the shared ones; whoever asks for one more waits.
+   * @defaultValue 5
+   */
+  maxLeases?: number;
+  /**
+   * Close a connection that had no call for this long, in ms, as long as there are more than `minConnections`. 0: never.
+   * Longer than the pauses of usual traffic, shorter than what NAT gateways and load balancers forget (cloud ones after
+   * 350 s).
+   * @defaultValue 300000
+   */
+  idleTimeoutMs?: number;
+  /**
+   * Replace a connection that is this old, in ms, ±10 % so that not all are replaced at once: a new one is opened and
+   * looked at, takes its place, and the old one closes when its calls have ended. 0: never. So connections find their way
+   * to proxies that were added behind a load balancer.
+   * @defaultValue 1800000
+   */
+  maxLifetimeMs?: number;
+  /**
+   * Ask a connection that had no call for this long, in ms, whether it lives before it gets one. 0: before every call
+   * that finds it idle. A round trip, off the path of the call when another connection has room.
+   * @defaultValue 30000
+   */
+  validateAfterIdleMs?: number;
+  /**
    * Hard limit of one attempt to connect (name lookup, TCP, TLS and HTTP/2 settings together), in ms.
    * @defaultValue 10000
    */
@@ -150,6 +175,20 @@ export interface MilvusHealthOptions {
   timeoutMs?: number;
 }
 
+/** Finds leases that are not released. */
+export interface MilvusLeakDetectionOptions {
+  /**
+   * Report a lease that is held longer than this, in ms, once, with the stack of its `acquire`.
+   * @defaultValue 60000
+   */
+  thresholdMs?: number;
+  /**
+   * Report when this client holds more leases than this at once.
+   * @defaultValue no limit but `pool.maxLeases`
+   */
+  maxHeld?: number;
+}
+
 /** Options of one named client. Unknown keys and wrong values are refused when the application starts. */
 export interface MilvusClientOptions {
   /**
@@ -183,4 +222,6 @@ export interface MilvusClientOptions {
   startup?: MilvusStartupOptions;
   shutdown?: MilvusShutdownOptions;
   health?: MilvusHealthOptions;
+  /** `false`: no stack is captured, nothing reported, and `pool.leaks()` is empty. */
+  leakDetection?: MilvusLeakDetectionOptions | false;
 }

@@ -2,7 +2,7 @@ import { resolveAddresses } from './address-list.js';
 import { checkOptions } from './check-options.js';
 import { deepFreeze } from './deep-freeze.js';
 import { optionDefaults } from './defaults.js';
-import type { MilvusPoolOptions } from './milvus-client-options.js';
+import type { MilvusClientOptions, MilvusPoolOptions } from './milvus-client-options.js';
 import { OptionFaults } from './option-faults.js';
 import { resolveCredentials } from './resolve-credentials.js';
 import { resolveTls } from './resolve-tls.js';
@@ -32,6 +32,7 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
     );
   }
   const pool = resolvePool(sound.pool, faults);
+  const leakDetection = resolveLeakDetection(sound.leakDetection, pool.maxLeases, faults);
   faults.throwIfAny(name);
 
   return deepFreeze({
@@ -44,6 +45,7 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
     startup: fill(optionDefaults.startup, sound.startup),
     shutdown: fill(optionDefaults.shutdown, sound.shutdown),
     health: fill(optionDefaults.health, sound.health),
+    leakDetection,
   });
 }
 
@@ -62,6 +64,23 @@ function resolvePool(given: MilvusPoolOptions = {}, faults: OptionFaults): Endpo
     );
   }
   return pool;
+}
+
+function resolveLeakDetection(
+  given: MilvusClientOptions['leakDetection'] = {},
+  maxLeases: number,
+  faults: OptionFaults,
+): ResolvedClientOptions['leakDetection'] {
+  if (given === false) return false;
+  const { maxHeld, ...rest } = given;
+  if (maxHeld !== undefined && maxHeld >= maxLeases && faults.none('pool.maxLeases')) {
+    const remedy = 'no more can be held anyway: lower the one or raise the other';
+    faults.add(
+      'leakDetection.maxHeld',
+      `is ${maxHeld}, not below pool.maxLeases, which is ${maxLeases}: ${remedy}`,
+    );
+  }
+  return { ...fill(optionDefaults.leakDetection, rest), ...(maxHeld !== undefined && { maxHeld }) };
 }
 
 /** A value of `undefined` counts as not given. */

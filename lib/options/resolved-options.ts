@@ -22,6 +22,10 @@ export interface EndpointOptions {
     maxStreamsPerConnection: number;
     acquireTimeoutMs: number;
     maxPending: number;
+    maxLeases: number;
+    idleTimeoutMs: number;
+    maxLifetimeMs: number;
+    validateAfterIdleMs: number;
     connectTimeoutMs: number;
     keepalive: { intervalMs: number; timeoutMs: number; withoutCalls: boolean };
     maxReceiveBytes: number;
@@ -39,4 +43,5 @@ export interface ResolvedClientOptions {
   startup: { mode: 'eager' | 'background' | 'lazy'; timeoutMs: number };
   shutdown: { drainTimeoutMs: number };
   health: { timeoutMs: number };
+  leakDetection: { thresholdMs: number; maxHeld?: number } | false;
 }

@@ -3,6 +3,7 @@ import type {
   MilvusClientOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
+  MilvusLeakDetectionOptions,
   MilvusPoolOptions,
   MilvusShutdownOptions,
   MilvusStartupOptions,
@@ -62,6 +63,10 @@ const pool = group({
   acquireTimeoutMs: duration(),
   // Not 0: the call that makes a pool connect waits too.
   maxPending: integer(1),
+  maxLeases: integer(1),
+  idleTimeoutMs: duration(0),
+  maxLifetimeMs: duration(0),
+  validateAfterIdleMs: duration(0),
   connectTimeoutMs: duration(),
   keepalive: keepalive.optional(),
   maxReceiveBytes: integer(1, LARGEST_FRAME_BYTES, ' (bytes)'),
@@ -83,6 +88,11 @@ const shutdown = group({ drainTimeoutMs: duration(0) } satisfies Shape<MilvusShu
 
 const health = group({ timeoutMs: duration() } satisfies Shape<MilvusHealthOptions>);
 
+const leakDetection = group({
+  thresholdMs: duration(),
+  maxHeld: integer(1),
+} satisfies Shape<MilvusLeakDetectionOptions>);
+
 /** Every option alone; what must fit together is checked in `resolveClientOptions`. */
 export const clientOptionsSchema = group({
   // Checked where it is parsed, which can tell which of several addresses is at fault.
@@ -103,4 +113,9 @@ export const clientOptionsSchema = group({
   startup: startup.optional(),
   shutdown: shutdown.optional(),
   health: health.optional(),
+  leakDetection: z
+    .union([z.literal(false), leakDetection], {
+      error: ({ input }) => `must be false or an object, but is ${kindOf(input)}`,
+    })
+    .optional(),
 } satisfies Shape<MilvusClientOptions>);

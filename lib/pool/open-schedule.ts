@@ -32,6 +32,12 @@ export class OpenSchedule {
     this.pause(now);
   }
 
+  /** Somebody asks for a try now. */
+  forget(): void {
+    this.failures = 0;
+    this.shortLives = 0;
+  }
+
   /** Milliseconds until the next try may begin. */
   delayMs(now: number, callsWait: boolean): number {
     const tries = Math.max(this.failures, this.shortLives);

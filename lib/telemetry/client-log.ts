@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { ConnectError } from '../transport/connect-error.js';
+import type { HeldLease, LeakObserver } from './leases.js';
 import type { PoolObserver, PoolState } from './pool-telemetry.js';
 
 /** What the log needs of a drain's report. */
@@ -7,6 +8,7 @@ interface Drained {
   outcome: string;
   finishedCalls: number;
   cancelledCalls: number;
+  heldLeases: number;
   durationMs: number;
 }
 
@@ -14,7 +16,7 @@ interface Drained {
  * One client's log lines, through Nest's logger with the context `Milvus:<name>`. A change of state once, at `log` or
  * `warn`; single connections at `debug`; nothing per call.
  */
-export class ClientLog implements PoolObserver {
+export class ClientLog implements PoolObserver, LeakObserver {
   private readonly logger: Logger;
   private lastError?: ConnectError;
 
@@ -45,8 +47,8 @@ export class ClientLog implements PoolObserver {
     this.write('debug', `connection to ${address} opened in ${Math.round(tookMs)} ms`);
   }
 
-  connectionClosed(address: string, reason: string): void {
-    this.write('debug', `connection to ${address} closed: ${reason}`);
+  connectionClosed(address: string, reason: string, detail: string): void {
+    this.write('debug', `connection to ${address} closed (${reason}): ${detail}`);
   }
 
   connectFailed(error: ConnectError): void {
@@ -54,12 +56,30 @@ export class ClientLog implements PoolObserver {
     this.write('debug', `connecting failed: ${error.message}`);
   }
 
+  leaseLeaked({ ageMs, stack }: HeldLease): void {
+    this.write(
+      'warn',
+      `a lease is held for ${Math.round(ageMs)} ms and was not released. It was acquired here:\n${stack}`,
+    );
+  }
+
+  tooManyLeases(leases: readonly HeldLease[], maxHeld: number): void {
+    const stacks = leases.map(
+      ({ ageMs, stack }) => `- for ${Math.round(ageMs)} ms, acquired here:\n${stack}`,
+    );
+    this.write(
+      'warn',
+      `${leases.length} leases are held at once, more than leakDetection.maxHeld (${maxHeld}):\n${stacks.join('\n')}`,
+    );
+  }
+
   draining(inFlight: number, timeoutMs: number): void {
     this.write('debug', `draining: ${inFlight} calls in flight, at most ${timeoutMs} ms`);
   }
 
-  drained({ outcome, finishedCalls, cancelledCalls, durationMs }: Drained): void {
-    const line = `closed in ${Math.round(durationMs)} ms: ${finishedCalls} calls finished, ${cancelledCalls} cancelled`;
+  drained({ outcome, finishedCalls, cancelledCalls, heldLeases, durationMs }: Drained): void {
+    const leases = heldLeases > 0 ? `, ${heldLeases} leases not released` : '';
+    const line = `closed in ${Math.round(durationMs)} ms: ${finishedCalls} calls finished, ${cancelledCalls} cancelled${leases}`;
     if (outcome === 'clean') this.write('log', line);
     else this.write('warn', `${line} at shutdown.drainTimeoutMs`);
   }

@@ -1,8 +1,9 @@
 import type { ConnectError } from '../transport/connect-error.js';
+import type { Durations } from './durations.js';
 
 /**
- * - `idle`: nothing was asked for yet
- * - `connecting`: the first connection is being made
+ * - `idle`: there is no connection, and nobody needs one
+ * - `connecting`: there is none yet; one is being made
  * - `ready`: calls have a connection
  * - `degraded`: they have, but the latest try to open another one failed
  * - `unavailable`: they have none, and the latest try failed; trying goes on
@@ -11,24 +12,53 @@ import type { ConnectError } from '../transport/connect-error.js';
  */
 export type PoolState = 'idle' | 'connecting' | 'ready' | 'degraded' | 'unavailable' | 'draining' | 'closed';
 
+/**
+ * Why a connection left the pool: it was `idle`, or at the end of its `lifetime`; `reconnect()` replaced it; a lease was
+ * `released` and nobody needed it; it `failed`; the server said `goaway`; the pool was closed (`drain`).
+ */
+export type CloseReason = 'idle' | 'lifetime' | 'reconnect' | 'released' | 'failed' | 'goaway' | 'drain';
+
 /** A snapshot of the pool; frozen. */
 export interface PoolStats {
+  /** The connections that all calls share. */
   readonly connections: {
-    /** Open, closing ones included. */
+    /** Open, and taking calls. */
     readonly size: number;
-    /** Without a call in flight. */
+    /** Of these, without a call in flight. */
     readonly idle: number;
-    /** With calls in flight. */
+    /** Of these, with calls in flight. */
     readonly used: number;
     /** Being opened. */
     readonly creating: number;
+    /** Taking no new calls; they close when their last one has ended. */
+    readonly leaving: number;
     readonly min: number;
     readonly max: number;
+    /** `size − min`: above 0 when the pool has grown, below while it has not opened its minimum. */
+    readonly overflow: number;
   };
-  /** RPCs on the wire. */
+  /** RPCs on the wire, on leased connections too. */
   readonly inFlight: number;
-  /** RPCs waiting for room. */
+  /** RPCs waiting for room on a shared connection. */
   readonly pending: number;
+  readonly leases: {
+    readonly held: number;
+    /** Callers of `acquire` that wait for one. */
+    readonly pending: number;
+    readonly max: number;
+  };
+  /** Connections opened since the pool was made. */
+  readonly created: number;
+  /** Connections closed since then, by reason. */
+  readonly closed: Readonly<Record<CloseReason, number>>;
+  /** Waits, for room or for a lease, that ended at their limit. */
+  readonly acquireTimeouts: number;
+  /** From an RPC's or a lease's wish for a connection to having it, in ms. */
+  readonly waitMs: Durations;
+  /** Opening a connection, in ms. */
+  readonly createMs: Durations;
+  /** An RPC on the wire, in ms. */
+  readonly useMs: Durations;
 }
 
 /** Is told what happens in a pool; must not throw. */
@@ -36,6 +66,7 @@ export interface PoolObserver {
   stateChanged(from: PoolState, to: PoolState): void;
   /** @param address `host:port` */
   connectionOpened(address: string, tookMs: number): void;
-  connectionClosed(address: string, reason: string): void;
+  /** @param detail in words */
+  connectionClosed(address: string, reason: CloseReason, detail: string): void;
   connectFailed(error: ConnectError): void;
 }

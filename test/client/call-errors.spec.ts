@@ -35,7 +35,7 @@ const call = {
   method: 'insert',
   limit: { timeoutMs: 1_000, setBy: '`timeouts.writeMs`' },
 };
-const snapshot = { size: 4, maxConnections: 4, inFlight: 400, pending: 7 };
+const snapshot = { size: 4, maxConnections: 4, inFlight: 400, pending: 7, leases: 0, maxLeases: 5 };
 
 function wire(attempt: Partial<AttemptFailure>): RpcFailure {
   return {
@@ -48,6 +48,7 @@ function wire(attempt: Partial<AttemptFailure>): RpcFailure {
       processed: 'unknown',
       connectionDied: false,
       origin: 'server',
+      silent: false,
       notGrpc: false,
       ...attempt,
     },
@@ -56,7 +57,8 @@ function wire(attempt: Partial<AttemptFailure>): RpcFailure {
 
 function pool(reason: PoolFailureReason, connect?: ConnectFailure): RpcFailure {
   const connectError = connect && new ConnectError('milvus:19530: it failed', connect, 'Check the host');
-  return { at: 'pool', pool: new PoolFailure(reason, snapshot, connectError) };
+  const waited = reason === 'line-full' ? undefined : 'own';
+  return { at: 'pool', pool: new PoolFailure(reason, snapshot, connectError, waited) };
 }
 
 function errorOf(failure: RpcFailure): MilvusError {
@@ -170,7 +172,35 @@ const rows: Row[] = [
     pool('no-room'),
     MilvusPoolExhaustedError,
     'MILVUS_POOL_EXHAUSTED',
-    /pool\.acquireTimeoutMs.*Raise/,
+    /no room on any connection, and it waited for its 1000 ms \(`timeouts\.writeMs`\) .*4 of 4 connections.*Raise/,
+  ],
+  [
+    'no lease',
+    pool('no-lease'),
+    MilvusPoolExhaustedError,
+    'MILVUS_POOL_EXHAUSTED',
+    /no lease became free, and it waited for its 1000 ms \(`timeouts\.writeMs`\) \(0 of 5 held, 7 waiting\)\. Release .*pool\.leaks\(\).*pool\.maxLeases/,
+  ],
+  [
+    'no room on the connection of a lease',
+    pool('lease-full'),
+    MilvusPoolExhaustedError,
+    'MILVUS_POOL_EXHAUSTED',
+    /no room on the connection of this lease, and it waited for its 1000 ms \(`timeouts\.writeMs`\) \(7 waiting\)\. .*pool\.maxStreamsPerConnection/,
+  ],
+  [
+    'a lease that lost its connection',
+    pool('lease-lost'),
+    MilvusUnavailableError,
+    'MILVUS_UNAVAILABLE',
+    /was not sent: the connection of this lease is closed\. Release the lease and acquire another/,
+  ],
+  [
+    'a lease that was released',
+    pool('released'),
+    MilvusClosedError,
+    'MILVUS_CLOSED',
+    /was refused: its lease has been released\. Acquire another/,
   ],
   [
     'nobody there',
@@ -240,6 +270,7 @@ describe('the error of a call', () => {
       'a broken connection, unsent',
       'a reset stream',
       'UNAVAILABLE',
+      'a lease that lost its connection',
       'nobody there',
       'a connect timeout',
       'no connection and no reason',
@@ -399,8 +430,11 @@ describe('the error of a deadline', () => {
   it('says that nothing was sent, when the call still waited for room', () => {
     const error = timeoutError(call, failureOf(pool('no-room')));
 
-    expect(error).toBeInstanceOf(MilvusDeadlineExceededError);
-    expect(error.message).toMatch(/1000 ms\. It waited for a connection and was not sent\./);
+    expect(error).toBeInstanceOf(MilvusPoolExhaustedError);
+    expect(error).toMatchObject({ snapshot });
+    expect(error.message).toMatch(
+      /was not sent: no room on any connection, and it waited for its 1000 ms \(`timeouts\.writeMs`\)/,
+    );
   });
 
   it('is the one of an unreachable server, when that is what the call waited for', () => {

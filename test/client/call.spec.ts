@@ -11,7 +11,14 @@ import { gate } from '../support/pooled-client.js';
 const tooLate = new MilvusDeadlineExceededError('too late', { client: 'c' });
 const closed = new MilvusClosedError('closed', { client: 'c' });
 const aborted = new MilvusAbortedError('aborted', { client: 'c' });
-const noRoom = new PoolFailure('no-room', { size: 1, maxConnections: 1, inFlight: 1, pending: 1 });
+const noRoom = new PoolFailure('no-room', {
+  size: 1,
+  maxConnections: 1,
+  inFlight: 1,
+  pending: 1,
+  leases: 0,
+  maxLeases: 5,
+});
 const never = new Promise<never>(() => {});
 
 let clock: FakeClock;

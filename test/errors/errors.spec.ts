@@ -17,7 +17,7 @@ import {
 
 const cause = new Error('cause');
 const context = { client: 'search', method: 'insert', attempts: 2, grpcCode: 14, cause };
-const snapshot = { size: 1, maxConnections: 1, inFlight: 1, pending: 0 };
+const snapshot = { size: 1, maxConnections: 1, inFlight: 1, pending: 0, leases: 0, maxLeases: 5 };
 const answer = { errorCode: 8, errorName: 'RateLimit', reason: 'slow down' };
 
 const all: [MilvusError, string, unknown[]][] = [

@@ -20,17 +20,21 @@ describe('integers', () => {
   const paths = [
     ...['minConnections', 'maxConnections', 'maxStreamsPerConnection', 'maxPending', 'maxReceiveBytes'],
     ...['acquireTimeoutMs', 'connectTimeoutMs', 'keepalive.intervalMs', 'keepalive.timeoutMs'],
+    ...['maxLeases', 'idleTimeoutMs', 'maxLifetimeMs', 'validateAfterIdleMs'],
   ].map(key => `pool.${key}`);
   const timers = [
     ...['readMs', 'writeMs', 'adminMs', 'waitMs'].map(key => `timeouts.${key}`),
-    ...['startup.timeoutMs', 'shutdown.drainTimeoutMs', 'health.timeoutMs'],
+    ...['startup.timeoutMs', 'shutdown.drainTimeoutMs', 'health.timeoutMs', 'leakDetection.thresholdMs'],
   ];
   const at = (path: string, value: unknown) =>
     path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<
       string,
       unknown
     >;
-  const mayBeZero = ['pool.minConnections', 'shutdown.drainTimeoutMs'];
+  const mayBeZero = [
+    ...['minConnections', 'idleTimeoutMs', 'maxLifetimeMs', 'validateAfterIdleMs'].map(key => `pool.${key}`),
+    'shutdown.drainTimeoutMs',
+  ];
 
   it.each([...paths, ...timers])('%s is refused when it is no number', path => {
     expect(faultOf(at(path, '4'))).toMatch(`${path}: must be an integer`);

@@ -16,6 +16,10 @@ describe('resolveClientOptions', () => {
           maxStreamsPerConnection: 100,
           acquireTimeoutMs: 5000,
           maxPending: 1000,
+          maxLeases: 5,
+          idleTimeoutMs: 300000,
+          maxLifetimeMs: 1800000,
+          validateAfterIdleMs: 30000,
           connectTimeoutMs: 10000,
           keepalive: { intervalMs: 30000, timeoutMs: 5000, withoutCalls: false },
           maxReceiveBytes: 268435456,
@@ -27,6 +31,7 @@ describe('resolveClientOptions', () => {
       startup: { mode: 'eager', timeoutMs: 10000 },
       shutdown: { drainTimeoutMs: 10000 },
       health: { timeoutMs: 2000 },
+      leakDetection: { thresholdMs: 60000 },
     } satisfies ResolvedClientOptions);
   });
 
@@ -37,6 +42,10 @@ describe('resolveClientOptions', () => {
       maxStreamsPerConnection: 3,
       acquireTimeoutMs: 4,
       maxPending: 5,
+      maxLeases: 10,
+      idleTimeoutMs: 0,
+      maxLifetimeMs: 11,
+      validateAfterIdleMs: 0,
       connectTimeoutMs: 6,
       keepalive: { intervalMs: 7, timeoutMs: 8, withoutCalls: true },
       maxReceiveBytes: 9,
@@ -46,6 +55,7 @@ describe('resolveClientOptions', () => {
       startup: { mode: 'lazy' as const, timeoutMs: 5 },
       shutdown: { drainTimeoutMs: 0 },
       health: { timeoutMs: 6 },
+      leakDetection: { thresholdMs: 12, maxHeld: 9 },
       errors: 'status' as const,
       database: 'db',
     };
@@ -70,6 +80,23 @@ describe('resolveClientOptions', () => {
     expect(resolveClientOptions('a', { address: 'h', ...nothing })).toEqual(
       resolveClientOptions('a', { address: 'h' }),
     );
+  });
+
+  it('keeps leak detection off, or at its threshold', () => {
+    const of = (leakDetection: false | object) =>
+      resolveClientOptions('a', { address: 'h', leakDetection }).leakDetection;
+    expect([of(false), of({}), of({ maxHeld: 3 })]).toEqual([
+      false,
+      { thresholdMs: 60_000 },
+      { thresholdMs: 60_000, maxHeld: 3 },
+    ]);
+  });
+
+  it('refuses more leases to tell of than can be held', () => {
+    const resolve = (maxHeld: number) => () =>
+      resolveClientOptions('a', { address: 'h', pool: { maxLeases: 3 }, leakDetection: { maxHeld } });
+    expect(resolve(2)).not.toThrow();
+    expect(resolve(3)).toThrow(/leakDetection\.maxHeld: is 3, not below pool\.maxLeases, which is 3/);
   });
 
   it('freezes the result to the bottom, and nothing of the caller', () => {

@@ -1,4 +1,5 @@
-import type { PooledConnection } from '../../lib/pool/connection-pool.js';
+import type { PooledConnection } from '../../lib/pool/member.js';
+import type { Clock } from '../../lib/resilience/clock.js';
 import { ConnectError, type ConnectFailure } from '../../lib/transport/connect-error.js';
 
 type Listener = Parameters<PooledConnection['listen']>[0];
@@ -10,10 +11,29 @@ export class FakeConnection implements PooledConnection {
   inFlight = 0;
   /** Whether its owner was told that it is gone. */
   closed = false;
+  saidGoaway = false;
+  /** What a check says: at once whether it lives; or nothing, until `answerChecks` or the limit. */
+  onCheck: boolean | 'waits' = true;
+  /** How often it was checked. */
+  checked = 0;
+  /** How often a check said that it does not live. */
+  foundDead = 0;
+  /** When it was last known to live: it was opened, a call on it ended, a check was answered. */
+  heardAtMs?: number;
+  /** When the server last said how many calls it takes. */
+  settingsAtMs?: number;
+  /** Whether it was last heard at a check, and no call was sent since. */
+  unused = false;
+  private readonly checks = new Set<(alive: boolean) => void>();
   private died = false;
   private listener: Listener = {};
 
-  constructor(public maxStreams = Number.POSITIVE_INFINITY) {}
+  constructor(
+    public maxStreams = Number.POSITIVE_INFINITY,
+    private readonly clock?: Clock,
+  ) {
+    this.hear();
+  }
 
   get open(): boolean {
     return this.closeReason === undefined && !this.died;
@@ -28,24 +48,56 @@ export class FakeConnection implements PooledConnection {
   /** A call begins. */
   send(): void {
     this.inFlight += 1;
+    this.unused = false;
   }
 
   /** A call ends. */
   endCall(): void {
     if (this.inFlight === 0) throw new Error('no call is in flight');
     this.inFlight -= 1;
+    this.hear();
     if (this.inFlight === 0 && this.closeReason !== undefined) this.hangUp();
     this.listener.onRoom?.(this as never);
+  }
+
+  check(limitMs: number): Promise<boolean> {
+    this.checked += 1;
+    if (this.onCheck !== 'waits' || this.died) {
+      const alive = this.onCheck === true && !this.died;
+      this.found(alive);
+      return Promise.resolve(alive);
+    }
+    return new Promise(resolve => {
+      const limit = this.clock?.schedule(() => settle(false), limitMs);
+      const settle = (alive: boolean) => {
+        limit?.cancel();
+        this.checks.delete(settle);
+        this.found(alive);
+        resolve(alive);
+      };
+      this.checks.add(settle);
+    });
+  }
+
+  /** Whether somebody waits for what a check says. */
+  get beingChecked(): boolean {
+    return this.checks.size > 0;
+  }
+
+  answerChecks(alive: boolean): void {
+    for (const settle of this.checks) settle(alive);
   }
 
   /** The server takes more calls at once, or fewer, from now on. */
   changeMaxStreams(maxStreams: number): void {
     this.maxStreams = maxStreams;
+    this.settingsAtMs = this.clock?.now();
     this.listener.onRoom?.(this as never);
   }
 
   /** The server sends GOAWAY: calls in flight go on. */
   goaway(): void {
+    this.saidGoaway = true;
     this.startClosing('GOAWAY');
     if (this.inFlight === 0) this.hangUp();
   }
@@ -73,6 +125,18 @@ export class FakeConnection implements PooledConnection {
     queueMicrotask(() => this.break());
   }
 
+  private found(alive: boolean): void {
+    if (!alive) this.foundDead += 1;
+    else {
+      this.hear();
+      this.unused = true;
+    }
+  }
+
+  private hear(): void {
+    this.heardAtMs = this.clock?.now();
+  }
+
   private hangUp(): void {
     queueMicrotask(() => this.finish());
   }
@@ -87,6 +151,7 @@ export class FakeConnection implements PooledConnection {
     if (this.closed) return;
     this.startClosing('the connection broke');
     this.closed = true;
+    this.answerChecks(false);
     this.listener.onClosed?.(this as never);
   }
 }
@@ -137,7 +202,7 @@ export class FakeConnector {
   }
 
   /** The oldest try succeeds. */
-  succeed(connection = new FakeConnection()): FakeConnection {
+  succeed(connection: FakeConnection): FakeConnection {
     this.connections.push(connection);
     this.end().open(connection);
     return connection;

@@ -41,7 +41,7 @@ describe('the log of a client', () => {
   it('keeps single connections and ordinary changes at debug', () => {
     log.connectionOpened('h:1', 12.4);
     log.stateChanged('connecting', 'ready');
-    log.connectionClosed('h:1', 'the server sent GOAWAY (NO_ERROR)');
+    log.connectionClosed('h:1', 'goaway', 'the server sent GOAWAY (NO_ERROR)');
     log.draining(2, 10_000);
 
     expect(lines.map(line => line.split(' ')[0])).toEqual(['debug', 'debug', 'debug', 'debug']);
@@ -60,9 +60,18 @@ describe('the log of a client', () => {
   });
 
   it('warns of calls that the end of the client cut off', () => {
-    log.drained({ outcome: 'clean', finishedCalls: 2, cancelledCalls: 0, durationMs: 5 });
-    log.drained({ outcome: 'timedOut', finishedCalls: 1, cancelledCalls: 3, durationMs: 10_001 });
+    log.drained({ outcome: 'clean', finishedCalls: 2, cancelledCalls: 0, heldLeases: 0, durationMs: 5 });
+    log.drained({
+      outcome: 'timedOut',
+      finishedCalls: 1,
+      cancelledCalls: 3,
+      heldLeases: 0,
+      durationMs: 10_001,
+    });
 
+    log.drained({ outcome: 'timedOut', finishedCalls: 0, cancelledCalls: 0, heldLeases: 2, durationMs: 1 });
+
+    expect(lines[2]).toMatch(/^warn .*0 cancelled, 2 leases not released at shutdown.drainTimeoutMs$/);
     expect(lines[0]).toMatch(/^log .*2 calls finished, 0 cancelled$/);
     expect(lines[1]).toMatch(/^warn .*1 calls finished, 3 cancelled at shutdown.drainTimeoutMs$/);
   });
