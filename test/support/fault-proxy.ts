@@ -72,11 +72,19 @@ export class FaultProxy {
     for (const each of DIRECTIONS) if (!direction || direction === each) this.paused[each] = true;
   }
 
-  /** Ends `pause()` and `blackholeNew()`. */
+  /** A black hole for one connection, both ways: the `nth` that came, from 1. The others go on. */
+  freeze(nth: number): void {
+    for (const link of this.links) if (link.nth === nth) link.frozen = true;
+  }
+
+  /** Ends `pause()`, `freeze()` and `blackholeNew()`. */
   resume(): void {
     this.blackhole = false;
     for (const direction of DIRECTIONS) this.paused[direction] = false;
-    for (const link of this.links) link.flush();
+    for (const link of this.links) {
+      link.frozen = false;
+      link.flush();
+    }
   }
 
   /** New connections are accepted and never get anywhere, not even after `resume()`; the old ones go on. */
@@ -151,8 +159,8 @@ export class FaultProxy {
     }
     this.connectionsEver += 1;
     const upstream = this.blackhole ? undefined : this.connectUpstream();
-    const link = new Link(client, upstream, {
-      paused: direction => this.paused[direction],
+    const link: Link = new Link(this.connectionsEver, client, upstream, {
+      paused: direction => link.frozen || this.paused[direction],
       latencyMs: () => this.latencyMs,
       cutBy: direction => this.cutBy[direction],
       passed: (direction, bytes) => {
@@ -195,9 +203,11 @@ interface Switches {
 
 /** One client's connection and the one behind it. */
 class Link {
+  frozen = false;
   private readonly pipes: Record<Direction, Pipe>;
 
   constructor(
+    readonly nth: number,
     readonly client: Socket,
     private readonly upstream: Socket | undefined,
     private readonly switches: Switches,

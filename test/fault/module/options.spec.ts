@@ -16,6 +16,7 @@ import { bootApp, closeApps, compileApp } from '../../support/nest-app.js';
 import {
   closeClients,
   durationOf,
+  eventually,
   failureOf,
   pooledClient,
   quietly,
@@ -100,6 +101,20 @@ async function hangs(
   stub.on('GetLoadingProgress', () => ({ status: success, progress: 1 }));
   const ended = outcomeOf(quietly(call(client)));
   return options.timeouts ? ended : Promise.race([ended, after(300, 'goes on')]);
+}
+
+/** What is said of two leases that are held for a while. */
+async function leakSeen(options: Options): Promise<string> {
+  const stub = await startStub();
+  const { pool } = pooledClient(stub.address, options);
+  const said = new Promise<string>(resolve => {
+    pool.events$.subscribe(({ type }) => {
+      if (type === 'lease-leaked' || type === 'too-many-leases') resolve(type);
+    });
+  });
+  await pool.acquire({ timeoutMs: 20_000 });
+  await pool.acquire({ timeoutMs: 20_000 });
+  return Promise.race([said, after(500, 'nothing')]);
 }
 
 function after<T>(ms: number, value: T): Promise<T> {
@@ -256,9 +271,14 @@ const proofs: () => Record<string, Proof> = () => {
         const stub = await startStub();
         stub.always('GetVersion', hang());
         const crowd = pooledClient(stub.address, options);
-        times(60, () => crowd.getVersion());
-        await stub.waitFor(s => s.inFlight === 60);
-        await stub.waitFor(s => s.connectionsOpen === crowd.pool.stats().connections.max);
+        const { max } = crowd.pool.stats().connections;
+        // Each wave finds all connections busy, and has another one opened for those that come after it.
+        for (let wave = 1; wave <= max; wave += 1) {
+          times(20, () => crowd.getVersion());
+          const size = Math.min(wave + 1, max);
+          await eventually(() => crowd.pool.stats().connections.size === size);
+        }
+        await stub.waitFor(s => s.inFlight === 20 * max);
         return stub.connectionsEver;
       },
       options: { pool: { maxConnections: 2 } },
@@ -298,6 +318,62 @@ const proofs: () => Record<string, Proof> = () => {
       options: { pool: { maxPending: 2 } },
       expected: 2,
       without: 3,
+    },
+    'pool.maxLeases': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        const holder = pooledClient(stub.address, { pool });
+        await holder.pool.acquire({ timeoutMs: 20_000 });
+        return outcomeOf(holder.pool.acquire({ timeoutMs: pool ? 100 : 20_000 }));
+      },
+      options: { pool: { maxLeases: 1 } },
+      expected: 'MILVUS_POOL_EXHAUSTED',
+      without: 'fine',
+    },
+    'pool.idleTimeoutMs': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        stub.always('GetVersion', delay(200));
+        const crowd = pooledClient(stub.address, { pool: { maxConnections: 2, ...pool } });
+        await Promise.all(times(20, () => crowd.getVersion()));
+        await stub.waitFor(s => s.connectionsEver >= 2);
+        return stub
+          .waitFor(s => s.connectionsOpen === 1, pool ? 20_000 : 500)
+          .then(
+            () => 'closes one',
+            () => 'keeps both',
+          );
+      },
+      options: { pool: { idleTimeoutMs: 100 } },
+      expected: 'closes one',
+      without: 'keeps both',
+    },
+    'pool.maxLifetimeMs': {
+      see: async ({ pool }) => {
+        const stub = await startStub();
+        await pooledClient(stub.address, { pool }).getVersion();
+        return stub
+          .waitFor(s => s.connectionsEver > 2, pool ? 20_000 : 500)
+          .then(
+            () => 'replaces it',
+            () => 'keeps it',
+          );
+      },
+      options: { pool: { maxLifetimeMs: 100 } },
+      expected: 'replaces it',
+      without: 'keeps it',
+    },
+    'pool.validateAfterIdleMs': {
+      see: async options => {
+        const stub = await startStub();
+        const caller = pooledClient(stub.address, options);
+        await caller.getVersion();
+        await caller.getVersion();
+        return stub.pings > 0;
+      },
+      options: { pool: { validateAfterIdleMs: 0 } },
+      expected: true,
+      without: false,
     },
     'pool.connectTimeoutMs': {
       see: async ({ pool }) => {
@@ -414,6 +490,24 @@ const proofs: () => Record<string, Proof> = () => {
       expected: 'MILVUS_CLOSED',
       without: 'fine',
     },
+    leakDetection: {
+      see: ({ leakDetection = { thresholdMs: 100 } }) => leakSeen({ leakDetection }),
+      options: { leakDetection: false },
+      expected: 'nothing',
+      without: 'lease-leaked',
+    },
+    'leakDetection.thresholdMs': {
+      see: leakSeen,
+      options: { leakDetection: { thresholdMs: 100 } },
+      expected: 'lease-leaked',
+      without: 'nothing',
+    },
+    'leakDetection.maxHeld': {
+      see: leakSeen,
+      options: { leakDetection: { maxHeld: 1 } },
+      expected: 'too-many-leases',
+      without: 'nothing',
+    },
     'health.timeoutMs': {
       see: async options => {
         const stub = await startStub();
@@ -431,6 +525,7 @@ const proofs: () => Record<string, Proof> = () => {
 
 const names = [
   'address',
+  ...['leakDetection', 'leakDetection.maxHeld'],
   ...['ca', 'rootCertPath', 'rootCert', 'rejectUnauthorized', 'skipCertCheck', 'serverName'].map(
     name => `tls.${name}`,
   ),

@@ -149,6 +149,16 @@ describe('black holes', () => {
     await once(accepted[0]!, 'close');
   });
 
+  it('for one connection out of several', async () => {
+    const clients = [await dialThrough(), await dialThrough(), await dialThrough()];
+    proxy.freeze(2);
+    for (const { socket } of clients) socket.write('more');
+    await Promise.all([clients[0]!.echoed('more'), clients[2]!.echoed('more'), dialThrough()]);
+    expect(clients[1]!.text()).toBe('hello');
+    proxy.resume();
+    await clients[1]!.echoed('more');
+  });
+
   it('for new connections only', async () => {
     const old = await dialThrough();
     proxy.blackholeNew();
