@@ -8,12 +8,13 @@ import { milvusService } from '../lib/client/rpc-channel.js';
 import type { Rpc } from '../lib/endpoint/rpc.js';
 import { resolveClientOptions } from '../lib/options/resolve-options.js';
 import { defaultAnswer, milvusService as definitions } from '../test/support/stub-answers.js';
+import { argument } from './arguments.js';
 import { machine } from './machine.js';
 import { percentile, table } from './measure.js';
 
 Logger.overrideLogger(['error']);
 
-const rounds = Number(process.argv[2] ?? 300);
+const rounds = argument(0, 300, 20);
 const CALLS_PER_ROUND = 200;
 
 /** Encoded once; decoded for each call, as from the wire. */

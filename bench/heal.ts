@@ -7,13 +7,14 @@ import { PooledMilvusClient } from '../lib/client/pooled-milvus-client.js';
 import { resolveClientOptions } from '../lib/options/resolve-options.js';
 import { probe } from '../lib/testing/grpc-probe.js';
 import { MilvusLite } from '../lib/testing/index.js';
+import { argument } from './arguments.js';
 import { machine } from './machine.js';
 import { table } from './measure.js';
 
 Logger.overrideLogger(['error']);
 
-const rounds = Number(process.argv[2] ?? 3);
-const outageMs = Number(process.argv[3] ?? 3) * 1000;
+const rounds = argument(0, 3, 1);
+const outageMs = argument(1, 3, 0.5) * 1000;
 
 /** Calls until one succeeds that began after the server was ready. */
 async function firstSuccess(call: () => Promise<unknown>, give: AbortSignal): Promise<number | undefined> {

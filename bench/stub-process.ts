@@ -1,17 +1,15 @@
-// The server of bench/throughput: canned answers after a settable time. A process of its own, so that it costs the
-// client no CPU time, and bare node:http2, so that it is not what is measured.
+// What bench/fair-server is, where there is no Go: same arguments, same input, same answers. A process of its own, so that
+// it costs the client no CPU time, and bare node:http2, so that it is not what is measured.
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { defaultAnswer, milvusService } from '../test/support/stub-answers.js';
-import { frame } from '../test/support/stub-behaviours.js';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({ options: { delay: { type: 'string' }, window: { type: 'string' } } });
+const delayMs = Number(values.delay ?? 0);
+const window = Number(values.window ?? 64 * 1024 * 1024);
 
 const answers = new Map<string, Buffer>();
-for (const name of ['Connect', 'DescribeCollection', 'Search']) {
-  const { path, responseSerialize } = milvusService[name]!;
-  answers.set(path, frame(responseSerialize(defaultAnswer(name, { collection_name: 'bench' }))));
-}
-
-let delayMs = 0;
 
 function respond(stream: ServerHttp2Stream, answer: Buffer): void {
   if (stream.destroyed) return;
@@ -20,7 +18,8 @@ function respond(stream: ServerHttp2Stream, answer: Buffer): void {
   stream.end(answer);
 }
 
-const server = createServer({ settings: { initialWindowSize: 4 * 1024 * 1024 } });
+const server = createServer({ settings: { initialWindowSize: window } });
+server.on('session', session => session.setLocalWindowSize(window));
 server.on('stream', (stream, headers) => {
   const answer = answers.get(String(headers[':path']));
   stream.on('error', () => {});
@@ -31,10 +30,11 @@ server.on('stream', (stream, headers) => {
     else setTimeout(() => respond(stream, answer), delayMs);
   });
 });
-server.listen(0, '127.0.0.1', () => process.send?.(`127.0.0.1:${(server.address() as AddressInfo).port}`));
 
-process.on('message', (nextDelayMs: number) => {
-  delayMs = nextDelayMs;
-  process.send?.('ready');
-});
-process.on('disconnect', () => process.exit());
+createInterface({ input: process.stdin })
+  .once('line', line => {
+    const canned = JSON.parse(line) as Record<string, string>;
+    for (const [path, frame] of Object.entries(canned)) answers.set(path, Buffer.from(frame, 'base64'));
+    server.listen(0, '127.0.0.1', () => console.log(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+  })
+  .once('close', () => process.exit());

@@ -1,0 +1,3 @@
+module fair-server
+
+go 1.24
