@@ -12,8 +12,12 @@ const shared = {
     '^nestjs-milvus/testing$': '<rootDir>/lib/testing/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample-app/dist/'],
-  setupFiles: ['reflect-metadata', '<rootDir>/test/support/quiet-nest.ts'],
-  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.ts'],
+  setupFiles: [
+    'reflect-metadata',
+    '<rootDir>/test/support/quiet-nest.ts',
+    '<rootDir>/test/support/sdk-definitions.ts',
+  ],
+  setupFilesAfterEnv: ['<rootDir>/test/support/test-limits.ts'],
   transformIgnorePatterns: ['/node_modules/(?!(?:.+/)?uuid/)'],
   transform: {
     '\\.ts$': [

@@ -82,7 +82,7 @@ describe('the channel', () => {
 
     expect(sent).toHaveLength(1);
     expect(sent[0]).toMatchObject({ method: { name: 'GetVersion' }, request: { a: 1 } });
-    expect(sent[0]!.timeoutMs).toBeGreaterThan(59_000);
+    expect(sent[0]!.timeoutMs).toBeGreaterThan(50_000);
     expect(sent[0]!.timeoutMs).toBeLessThanOrEqual(60_000);
     expect(sent[0]!.metadata).toEqual({ 'client-request-unixmsec': expect.stringMatching(/^\d{13}$/) });
   });
@@ -91,7 +91,7 @@ describe('the channel', () => {
     await invoke(new Metadata({ 'client-request-id': 'trace-1' }), { deadline: inOneMinute() });
 
     expect(sent[0]!.metadata).toMatchObject({ 'client-request-id': 'trace-1' });
-    expect(sent[0]!.timeoutMs).toBeGreaterThan(59_000);
+    expect(sent[0]!.timeoutMs).toBeGreaterThan(50_000);
   });
 
   it('takes the metadata from the options, as SDK 2.6 gives it', async () => {

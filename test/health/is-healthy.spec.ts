@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MilvusHealthIndicator, MilvusModule, MilvusRegistry } from '../../lib/index.js';
 import { bootApp, closeApps } from '../support/nest-app.js';
-import { hang, StubServer, status } from '../support/stub-server.js';
+import { gate } from '../support/pooled-client.js';
+import { StubServer, status, until } from '../support/stub-server.js';
 
 let read: StubServer;
 let write: StubServer;
@@ -18,11 +19,11 @@ afterEach(async () => {
 const health = async () => {
   const app = await bootApp({
     imports: [
-      MilvusModule.forRoot({ name: 'read', address: read.address, health: { timeoutMs: 200 } }),
+      MilvusModule.forRoot({ name: 'read', address: read.address, health: { timeoutMs: 20_000 } }),
       MilvusModule.forRoot({
         name: 'write',
         address: write.address,
-        health: { timeoutMs: 200 },
+        health: { timeoutMs: 20_000 },
         token: 'hunter2',
       }),
     ],
@@ -67,10 +68,12 @@ describe('isHealthy', () => {
 
   it('asks all of them at the same time', async () => {
     const { indicator } = await health();
-    read.always('CheckHealth', hang());
-    write.always('CheckHealth', hang());
+    const { opened, open } = gate();
+    for (const stub of [read, write]) stub.always('CheckHealth', until(opened, status(14, 'not now')));
     const asked = indicator.isHealthy('milvus');
+    // Neither is answered before both are asked.
     await Promise.all([read.waitFor(s => s.inFlight === 1), write.waitFor(s => s.inFlight === 1)]);
+    open();
 
     expect(await asked).toMatchObject({
       milvus: { status: 'down', clients: { read: { status: 'down' }, write: { status: 'down' } } },

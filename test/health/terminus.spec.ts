@@ -15,7 +15,7 @@ class HealthController {
   @Get('health')
   @HealthCheck()
   check() {
-    return this.health.check([() => this.milvus.pingCheck('milvus', { timeoutMs: 1_000 })]);
+    return this.health.check([() => this.milvus.pingCheck('milvus', { timeoutMs: 20_000 })]);
   }
 
   @Get('ready')
@@ -34,7 +34,7 @@ beforeEach(async () => {
   @Module({
     imports: [
       TerminusModule.forRoot({ logger: false }),
-      MilvusModule.forRoot({ address: stub.address, token: 'hunter2' }),
+      MilvusModule.forRoot({ address: stub.address, token: 'hunter2', health: { timeoutMs: 20_000 } }),
     ],
     controllers: [HealthController],
   })

@@ -10,6 +10,12 @@ interface TestClientOptions extends Partial<MilvusClientOptions> {
 
 const clients: PooledMilvusClient[] = [];
 
+/**
+ * Upper bound, in ms, for what must be over soon: a machine that stalls for seconds keeps it, and whoever waits for a
+ * default limit (5 s and more) does not.
+ */
+export const SOON_MS = 4_500;
+
 /** A client as the module makes one. `closeClients()` ends it. */
 export function pooledClient(
   address: string | string[],
@@ -18,6 +24,13 @@ export function pooledClient(
   const client = new PooledMilvusClient(resolveClientOptions(name, { address, ...options }));
   clients.push(client);
   return client;
+}
+
+/** Opens the connections that the client keeps, so that limits which a test makes short do not bound that. */
+export async function connected(client: PooledMilvusClient): Promise<void> {
+  const { min } = client.pool.stats().connections;
+  client.connect();
+  await eventually(() => client.pool.stats().connections.size === min);
 }
 
 /** Ends every client made so far, whatever it is doing. */
@@ -58,11 +71,24 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Waits for a state that nobody announces. */
-export async function eventually(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function eventually(holds: () => boolean, timeoutMs = 20_000): Promise<void> {
   const limit = performance.now() + timeoutMs;
   while (!holds()) {
     if (performance.now() > limit) throw new Error(`not reached within ${timeoutMs} ms: ${holds}`);
     await pause(5);
+  }
+}
+
+/** Calls until one succeeds: where a test's limits are so short that a machine which stalls lets some fail. */
+export async function eventuallyResolves<T>(call: () => Promise<T>, timeoutMs = 20_000): Promise<T> {
+  const limit = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (performance.now() > limit) throw error;
+      await pause(5);
+    }
   }
 }
 

@@ -14,7 +14,7 @@ export class Waiters<T> {
     private readonly describe: () => string,
   ) {}
 
-  waitFor(predicate: (subject: T) => boolean, timeoutMs = 5000): Promise<void> {
+  waitFor(predicate: (subject: T) => boolean, timeoutMs = 20_000): Promise<void> {
     if (predicate(this.subject)) return Promise.resolve();
     // Taken here, so that the error shows the line of the test that waited.
     const timedOut = new Error();

@@ -53,6 +53,7 @@ export class NodeScript {
   output = '';
   readonly exit: Promise<{ code: number | null; output: string }>;
   private readonly child: ChildProcess;
+  private ended = false;
   private readonly watchers = new Set<() => void>();
 
   constructor(cwd: string, code: string, env: NodeJS.ProcessEnv) {
@@ -67,7 +68,9 @@ export class NodeScript {
       });
     }
     this.exit = new Promise(resolve => {
-      this.child.once('exit', code => {
+      // Not at 'exit', which may come before the end of the output does.
+      this.child.once('close', code => {
+        this.ended = true;
         resolve({ code, output: this.output });
         for (const watch of this.watchers) watch();
       });
@@ -84,7 +87,7 @@ export class NodeScript {
       const watch = () => {
         const match = pattern.exec(this.output);
         if (match) resolve(match);
-        else if (this.child.exitCode !== null) reject(new Error(`Ended without ${pattern}:\n${this.output}`));
+        else if (this.ended) reject(new Error(`Ended without ${pattern}:\n${this.output}`));
         else return;
         this.watchers.delete(watch);
       };

@@ -11,7 +11,7 @@ export function processGroupOf(pid: number): number {
 }
 
 /** For what no event tells, such as the end of a process that is not a child. */
-export async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 30_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`Not so within ${timeoutMs} ms: ${condition}`);

@@ -53,7 +53,7 @@ describe('pythonEnvironment', () => {
     expect(lines).toEqual([
       `Installing milvus-lite==9.9.9 pymilvus==8.8.8 (355 MB) once, into ${where}`,
       '  Downloading a.whl (12 MB)',
-      'Installed in 0 s.',
+      expect.stringMatching(/^Installed in \d+ s\.$/),
     ]);
   });
 
@@ -86,8 +86,8 @@ describe('pythonEnvironment', () => {
 
   it('does not wait for a hanging pip without end', async () => {
     await expect(
-      install({ pip: 'echo "Collecting numpy"; exec sleep 60' }, { timeoutMs: 300 }),
-    ).rejects.toThrow(/pip did not install .* within 0.3 s.*Collecting numpy/s);
+      install({ pip: 'echo "Collecting numpy"; exec sleep 60' }, { timeoutMs: 1_000 }),
+    ).rejects.toThrow(/pip did not install .* within 1 s.*Collecting numpy/s);
   });
 });
 

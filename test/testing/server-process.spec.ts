@@ -54,7 +54,12 @@ describe('ServerProcess', () => {
   });
 
   it('shows what a server said that did not get ready in time, and ends it', async () => {
-    const server = serverOf(SERVER.replace('up', 'almost'), { startTimeoutMs: 2000 });
+    // A shell, because it speaks long before the time is up, where Node may still be starting.
+    const server = serverOf('', {
+      command: '/bin/sh',
+      args: ['-c', 'echo almost; exec cat'],
+      startTimeoutMs: 2000,
+    });
     let pid: number | undefined;
     const failure = server.start();
     await Promise.resolve();

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { closeClients, eventually, gate, pooledClient, quietly, times } from '../../support/pooled-client.js';
+import {
+  closeClients,
+  connected,
+  eventually,
+  gate,
+  pooledClient,
+  quietly,
+  times,
+} from '../../support/pooled-client.js';
 import { answer, hang, StubServer, until } from '../../support/stub-server.js';
 
 let stub: StubServer;
@@ -15,26 +23,30 @@ afterEach(async () => {
 
 describe('100 calls at once', () => {
   it('are all in flight at the server, over exactly the configured connections', async () => {
-    stub.delayMs = 20;
+    const { opened, open } = gate();
+    stub.always('GetVersion', until(opened));
     const client = pooledClient(stub.address, { pool: { minConnections: 4, maxConnections: 4 } });
-    client.connect();
-    await eventually(() => client.pool.stats().connections.size === 4);
+    await connected(client);
 
-    await Promise.all(times(100, () => client.getVersion()));
+    const calls = times(100, () => client.getVersion());
+    await stub.waitFor(s => s.inFlight === 100);
+    open();
+    await Promise.all(calls);
 
-    expect(stub.maxInFlight).toBe(100);
     expect(stub.connectionsEver).toBe(4);
     expect(stub.connections.map(({ calls }) => calls)).toEqual([25, 25, 25, 25]);
   });
 
   it('are so without any connection to begin with', async () => {
-    stub.delayMs = 20;
+    const { opened, open } = gate();
+    stub.always('GetVersion', until(opened));
     const client = pooledClient(stub.address, { pool: { minConnections: 4, maxConnections: 4 } });
 
-    await Promise.all(times(100, () => client.getVersion()));
-    await stub.waitFor(s => s.connectionsOpen === 4);
+    const calls = times(100, () => client.getVersion());
+    await stub.waitFor(s => s.inFlight === 100 && s.connectionsOpen === 4);
+    open();
+    await Promise.all(calls);
 
-    expect(stub.maxInFlight).toBe(100);
     expect(stub.connectionsEver).toBe(4);
   });
 
@@ -65,12 +77,15 @@ describe('connections', () => {
     expect(stub.connectionsEver).toBe(1);
 
     stub.always('GetVersion', until(opened));
-    const calls = times(100, () => client.getVersion());
-    await stub.waitFor(s => s.connectionsOpen === 4 && s.inFlight === 100);
-    const later = times(100, () => client.getVersion());
+    const calls: Promise<unknown>[] = [];
+    // Each wave finds all connections busy, and has another one opened for those that come after it.
+    for (const size of [2, 3, 4, 4]) {
+      calls.push(...times(50, () => client.getVersion()));
+      await eventually(() => client.pool.stats().connections.size === size);
+    }
     await stub.waitFor(s => s.inFlight === 200);
     open();
-    await Promise.all([...calls, ...later]);
+    await Promise.all(calls);
 
     expect(stub.connectionsEver).toBe(4);
     expect(client.pool.stats().connections).toMatchObject({ size: 4, idle: 4, creating: 0 });
@@ -87,9 +102,13 @@ describe('connections', () => {
     done = true;
     await Promise.all(workers);
     stub.resetCounts();
-    stub.delayMs = 100;
+    const { opened, open } = gate();
+    stub.always('GetVersion', until(opened));
 
-    await Promise.all(times(40, () => client.getVersion()));
+    const calls = times(40, () => client.getVersion());
+    await stub.waitFor(s => s.inFlight === 40);
+    open();
+    await Promise.all(calls);
 
     expect(stub.connections.map(({ calls }) => calls)).toEqual([10, 10, 10, 10]);
     expect(stub.connectionsEver).toBe(4);
@@ -112,8 +131,7 @@ describe('connections', () => {
 describe('a call', () => {
   it('goes to the connection with the fewest in flight', async () => {
     const client = pooledClient(stub.address, { pool: { minConnections: 2, maxConnections: 2 } });
-    client.connect();
-    await eventually(() => client.pool.stats().connections.size === 2);
+    await connected(client);
     let slow: number | undefined;
     stub.on('GetVersion', (_request, call) => {
       slow ??= call.connectionId;
@@ -143,10 +161,14 @@ describe('a call', () => {
   it('respects what the server says it takes at once', async () => {
     await stub.stop();
     stub = await StubServer.start({ settings: { maxConcurrentStreams: 5 } });
-    stub.delayMs = 20;
+    const { opened, open } = gate();
+    stub.always('GetVersion', until(opened));
     const client = pooledClient(stub.address, { pool: { maxConnections: 2 } });
 
-    await Promise.all(times(40, () => client.getVersion()));
+    const calls = times(40, () => client.getVersion());
+    await stub.waitFor(s => s.inFlight === 10);
+    open();
+    await Promise.all(calls);
 
     expect(Math.max(...stub.connections.map(({ maxInFlight }) => maxInFlight))).toBe(5);
     expect(stub.connectionsEver).toBe(2);

@@ -23,10 +23,12 @@ describe('building a client', () => {
     expect(client).toBeInstanceOf(MilvusClient);
     expect(stub.connectionsEver).toBe(0);
     expect(client.pool.state).toBe('idle');
-    expect(client.pool.stats()).toEqual({
-      connections: { size: 0, idle: 0, used: 0, creating: 0, min: 4, max: 4 },
+    expect(client.pool.stats()).toMatchObject({
+      connections: { size: 0, idle: 0, used: 0, creating: 0, leaving: 0, min: 4, max: 4, overflow: -4 },
       inFlight: 0,
       pending: 0,
+      leases: { held: 0, pending: 0, max: 5 },
+      created: 0,
     });
   });
 

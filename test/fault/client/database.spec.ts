@@ -66,7 +66,7 @@ describe('use() while the application boots', () => {
 
 describe('use() on a derived client', () => {
   it('holds for that client, and for those derived from it later', async () => {
-    const mine = client.with({ timeoutMs: 1_000 });
+    const mine = client.with({ timeoutMs: 10_000 });
     const before = mine.with({});
     const yours = client.with({ database: 'yours' });
     await mine.use({ db_name: 'mine' });

@@ -16,7 +16,7 @@ import { isIterator, type Run } from '../../support/every-method/runs.js';
 import { Scenes, type Script } from '../../support/every-method/scenes.js';
 import { type Shape, shapes } from '../../support/every-method/shapes.js';
 import { isGood } from '../../support/every-method/success.js';
-import { closeClients } from '../../support/pooled-client.js';
+import { closeClients, SOON_MS } from '../../support/pooled-client.js';
 import { StubServer } from '../../support/stub-server.js';
 
 /** Far away: the whole of a shape runs at once, on a machine that does other things too. */
@@ -125,7 +125,11 @@ describe.each(shapes.filter(({ kind }) => kind !== 'hang'))('a method whose RPC 
       return Promise.all(
         modes.map(async mode => {
           const limitMs = endsAlone(failure, mode, theirs) ? AMPLE_MS : SHORT_MS;
-          const run = await pooled[mode].run(scenes.add(script), method, variant.args(), limitMs);
+          const runOnce = () => pooled[mode].run(scenes.add(script), method, variant.args(), limitMs);
+          let run = await runOnce();
+          // On a machine that stalls a short time may be up before the fault.
+          for (let again = 0; again < 3 && limitMs === SHORT_MS && run.faults === 0; again += 1)
+            run = await runOnce();
           const trial = { ...failure, run, limitMs, plain: theirs };
           const verdict = run.faults === 0 ? `never got to it: ${run.rpcs}` : wrongIn[mode](trial);
           return verdict && `${describeFailure(failure)}, ${mode}: ${verdict}`;
@@ -147,7 +151,7 @@ describe.each(shapes.filter(({ kind }) => kind === 'hang'))('a method whose RPC 
       const run = await pooled[mode].run(scene, method, variant.args(), SHORT_MS);
       const verdict = wrongIn[mode]({ ...failure, run, limitMs: SHORT_MS });
       // Creating an iterator is a call, and so is its first page.
-      const mostMs = 5 * SHORT_MS * (isIterator(method) ? 2 : 1);
+      const mostMs = SHORT_MS * (isIterator(method) ? 2 : 1) + SOON_MS;
       const late = run.ms > mostMs ? `took ${run.ms} ms` : undefined;
       return [verdict, late].map(each => each && `${describeFailure(failure)}, ${mode}: ${each}`);
     });

@@ -4,12 +4,15 @@ import { freePort } from '../../../lib/testing/free-port.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import {
   closeClients,
+  connected,
   durationOf,
   eventually,
+  eventuallyResolves,
   failureOf,
   pause,
   pooledClient,
   quietly,
+  SOON_MS,
   times,
 } from '../../support/pooled-client.js';
 import { hang, StubServer } from '../../support/stub-server.js';
@@ -43,7 +46,7 @@ describe('a server that goes and comes back', () => {
     await eventually(() => client.pool.state === 'unavailable');
     await pause(500);
     stub = await StubServer.start({ port });
-    expect(await durationOf(client.getVersion())).toBeLessThan(2_500);
+    expect(await durationOf(client.getVersion())).toBeLessThan(SOON_MS);
     expect(client.pool.state).toBe('ready');
   });
 
@@ -51,6 +54,7 @@ describe('a server that goes and comes back', () => {
     const client = pooledClient(stub.address, {
       pool: { maxConnections: 2, acquireTimeoutMs: 300 },
     });
+    await connected(client);
     let stopped = false;
     const failures: unknown[] = [];
     const succeededAt: number[] = [];
@@ -75,14 +79,17 @@ describe('a server that goes and comes back', () => {
     await Promise.all(workers);
 
     for (const error of failures) expect(error).toBeInstanceOf(MilvusUnavailableError);
-    expect(succeededAt.find(at => at > backAt)! - backAt).toBeLessThan(2_500);
+    expect(succeededAt.find(at => at > backAt)! - backAt).toBeLessThan(SOON_MS);
     expect(stub.connectionsEver).toBeLessThanOrEqual(2);
   });
 
   it('is waited for by a call that has the time', async () => {
     const port = Number(stub.address.split(':')[1]);
     await stub.stop();
-    const client = pooledClient(`127.0.0.1:${port}`);
+    const client = pooledClient(`127.0.0.1:${port}`, {
+      pool: { acquireTimeoutMs: 20_000 },
+      timeouts: { readMs: 20_000 },
+    });
 
     const waiting = client.getVersion();
     await eventually(() => client.pool.state === 'unavailable');
@@ -94,6 +101,8 @@ describe('a server that goes and comes back', () => {
   it('says at once and by name that nobody listens, when there is no time to wait', async () => {
     const port = await freePort();
     const client = pooledClient(`127.0.0.1:${port}`, { name: 'search' });
+    client.connect();
+    await eventually(() => client.pool.state === 'unavailable');
 
     const error = await failureOf(client.ping({ timeoutMs: 200 }));
 
@@ -121,19 +130,20 @@ describe('a server that is down for long', () => {
     const client = pooledClient(proxy.address, {
       pool: { minConnections: 4, maxConnections: 4, acquireTimeoutMs: 200 },
     });
-    client.connect();
-    await eventually(() => client.pool.stats().connections.size === 4);
+    await connected(client);
     await stub.stop();
     const before = proxy.connectionsEver;
+    const tries = () => proxy.connectionsEver - before;
 
-    const until = performance.now() + 1_500;
-    while (performance.now() < until) {
+    const startedAt = performance.now();
+    let tookMs = 0;
+    while (tookMs < 1_500 || tries() < 2) {
       await Promise.allSettled(times(20, () => client.getVersion()));
+      tookMs = performance.now() - startedAt;
     }
 
     // At most one try per pause of 50 to 500 ms, whatever the number of calls and of connections to replace.
-    expect(proxy.connectionsEver - before).toBeGreaterThan(1);
-    expect(proxy.connectionsEver - before).toBeLessThanOrEqual(15);
+    expect(tries()).toBeLessThanOrEqual(tookMs / 100);
   });
 
   it('does not keep a call longer than connectTimeoutMs and its own limits when it swallows connections', async () => {
@@ -144,7 +154,7 @@ describe('a server that is down for long', () => {
     });
 
     const call = quietly(client.getVersion());
-    expect(await durationOf(call)).toBeLessThan(2_500);
+    expect(await durationOf(call)).toBeLessThan(SOON_MS);
     const error = await failureOf(call);
 
     expect(error).toBeInstanceOf(MilvusConnectTimeoutError);
@@ -152,18 +162,20 @@ describe('a server that is down for long', () => {
     expect(error['code']).toBe('MILVUS_CONNECT_TIMEOUT');
 
     proxy.resume();
-    await expect(client.getVersion()).resolves.toMatchObject({ version: 'v2.6.0-stub' });
+    await expect(eventuallyResolves(() => client.getVersion())).resolves.toMatchObject({
+      version: 'v2.6.0-stub',
+    });
   });
 });
 
 describe('one connection of several', () => {
   it('breaks without the others, and is replaced', async () => {
     const client = pooledClient(stub.address, { pool: { minConnections: 3, maxConnections: 3 } });
-    client.connect();
-    await eventually(() => client.pool.stats().connections.size === 3);
+    await connected(client);
 
     stub.connections[0]!.socket.resetAndDestroy();
-    await eventually(() => client.pool.stats().connections.size === 2);
+    // It is missed as soon as it is gone, or has been replaced already.
+    await eventually(() => client.pool.stats().connections.size === 2 || stub.connectionsEver === 4);
     await Promise.all(times(30, () => client.getVersion()));
     await eventually(() => client.pool.stats().connections.size === 3);
 

@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MilvusError, type PooledMilvusClient } from '../../../lib/index.js';
-import { closeClients, failureOf, gate, pooledClient, quietly } from '../../support/pooled-client.js';
+import {
+  closeClients,
+  eventuallyResolves,
+  failureOf,
+  gate,
+  pause,
+  pooledClient,
+  quietly,
+} from '../../support/pooled-client.js';
 import {
   answer,
   type Behaviour,
@@ -19,7 +27,7 @@ let client: PooledMilvusClient;
 
 beforeEach(async () => {
   stub = await StubServer.start();
-  client = pooledClient(stub.address, { timeouts: { readMs: 2_000 } });
+  client = pooledClient(stub.address);
 });
 
 afterEach(async () => {
@@ -57,18 +65,25 @@ describe('an iterator', () => {
   });
 
   it('may be read more slowly than one call may take', async () => {
-    client = pooledClient(stub.address, { timeouts: { readMs: 400 } });
-    await client.ping({ timeoutMs: 10_000 });
+    const [limitMs, betweenMs] = [20_000, 300];
+    client = pooledClient(stub.address, { timeouts: { readMs: limitMs } });
     stub.on('Query', fourRows);
     const iterator = await client.queryIterator({ collection_name: 'c', batchSize: 2, filter: '' });
+    stub.resetCounts();
 
     const pages: unknown[] = [];
     for await (const page of iterator) {
       pages.push(page);
-      await new Promise(resolve => setTimeout(resolve, 300));
+      await pause(betweenMs);
     }
 
     expect(pages).toHaveLength(2);
+    // Nothing of the time between two pages is taken from the later one's.
+    const told = stub
+      .calls('Query')
+      .map(({ metadata }) => Number.parseInt(`${metadata['grpc-timeout']}`, 10));
+    expect(told).toHaveLength(2);
+    for (const ms of told) expect(ms).toBeGreaterThan(limitMs - betweenMs);
   });
 
   it('fails when a page does', async () => {
@@ -133,9 +148,15 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
     console.error = print;
   });
 
-  async function secondPage(of: PooledMilvusClient, behaviour: Behaviour) {
+  async function firstPage(of: PooledMilvusClient) {
     const pages = (await open(of))[Symbol.asyncIterator]();
     await pages.next();
+    return pages;
+  }
+
+  async function secondPage(of: PooledMilvusClient, behaviour: Behaviour) {
+    const pages = await eventuallyResolves(() => firstPage(of));
+    stub.resetCounts();
     stub.next(rpc, behaviour);
     return { pages, error: await failureOf(pages.next() as Promise<unknown>) };
   }
@@ -179,8 +200,7 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
 
   it('is an error when the signal aborts', async () => {
     const controller = new AbortController();
-    const pages = (await open(client.with({ signal: controller.signal })))[Symbol.asyncIterator]();
-    await pages.next();
+    const pages = await firstPage(client.with({ signal: controller.signal }));
     stub.resetCounts();
     stub.next(rpc, hang());
     const page = quietly(pages.next() as Promise<unknown>);
@@ -197,8 +217,7 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
   });
 
   it('is cancelled when the iteration is ended early, and nothing is left', async () => {
-    const pages = (await open(client))[Symbol.asyncIterator]();
-    await pages.next();
+    const pages = await firstPage(client);
     stub.resetCounts();
     stub.next(rpc, hang());
     const page = pages.next();

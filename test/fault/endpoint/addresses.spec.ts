@@ -21,7 +21,7 @@ const clientOf = () =>
 describe('several addresses of one Milvus', () => {
   it('share the connections', async () => {
     const client = clientOf();
-    await client.ping();
+    await client.ping({ timeoutMs: 10_000 });
     await Promise.all(
       [first, second].map(stub => stub.waitFor(({ connectionsOpen }) => connectionsOpen === 1)),
     );
@@ -33,7 +33,7 @@ describe('several addresses of one Milvus', () => {
     await first.stop();
     const client = clientOf();
 
-    expect(await client.ping()).toMatchObject({ version: 'v2.6.0-stub' });
+    expect(await client.ping({ timeoutMs: 10_000 })).toMatchObject({ version: 'v2.6.0-stub' });
     await second.waitFor(({ connectionsOpen }) => connectionsOpen === 2);
     expect(second.count('GetVersion')).toBe(1);
   });

@@ -106,16 +106,21 @@ describe('a client of a real Milvus', () => {
  * let in.
  */
 async function until<T>(holds: () => Promise<T | undefined>): Promise<T> {
-  const endMs = performance.now() + 5_000;
+  const endMs = performance.now() + 20_000;
   for (;;) {
     const found = await holds();
     if (found !== undefined) return found;
-    if (performance.now() > endMs) throw new Error(`not so within 5 s: ${holds}`);
+    if (performance.now() > endMs) throw new Error(`not so within 20 s: ${holds}`);
   }
 }
 
 describe('a user that changes while the application runs', () => {
-  const user = (username: string) => ({ username, password: 'the-first-one' });
+  let users = 0;
+  /** Another one each time, so that a test can be run again. */
+  const user = (name: string) => {
+    users += 1;
+    return { username: `${name}_${users}`, password: 'the-first-one' };
+  };
   const call = (client: PooledMilvusClient) => client.showCollections();
   const refusal = (client: PooledMilvusClient) =>
     until(() =>

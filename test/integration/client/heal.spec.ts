@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -53,13 +53,19 @@ describe('Milvus Lite killed and started again under load', () => {
   let milvus: MilvusLite;
   let app: Awaited<ReturnType<typeof NestFactory.createApplicationContext>>;
   let clients: PooledMilvusClient[];
+  let callers: Caller[] = [];
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => unhandled.push(reason);
 
   beforeAll(async () => {
     process.on('unhandledRejection', note);
     milvus = await MilvusLite.start();
-    const options = { address: milvus.address, timeouts: { readMs: 2_000 } };
+    // Who waits for the server gives up soon; whom it answers has the time that it needs on a machine that stalls.
+    const options = {
+      address: milvus.address,
+      pool: { acquireTimeoutMs: 2_000 },
+      health: { timeoutMs: 20_000 },
+    };
 
     @Module({
       imports: [
@@ -85,6 +91,12 @@ describe('Milvus Lite killed and started again under load', () => {
     await clients[0]!.insert({ collection_name, data: [{ id: 1, vector: [1, 0, 0, 0] }] });
   }, 300_000);
 
+  // Also after a failure, so that the test can be run again.
+  afterEach(async () => {
+    if (milvus.pid === undefined) await milvus.restart();
+    await Promise.all(callers.map(caller => caller.stop()));
+  });
+
   afterAll(async () => {
     await app?.close();
     await milvus?.stop();
@@ -93,7 +105,7 @@ describe('Milvus Lite killed and started again under load', () => {
 
   it('every client heals without a restart of the application', async () => {
     const health = app.get(MilvusHealthIndicator);
-    const callers = clients.map(
+    callers = clients.map(
       // Not a query: Milvus Lite releases its collections when it is started again, and refuses those.
       client => new Caller(() => client.describeCollection({ collection_name })),
     );

@@ -17,7 +17,7 @@ const INSTALL_TIMEOUT_MS = 900_000;
 beforeAll(() => MilvusLite.install(), INSTALL_TIMEOUT_MS);
 
 async function answers(milvus: MilvusLite): Promise<boolean> {
-  return probe(milvus.address, 'GetVersion').then(
+  return probe(milvus.address, 'GetVersion', { timeoutMs: 20_000 }).then(
     ({ status }) => status === 0,
     () => false,
   );
