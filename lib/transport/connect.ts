@@ -30,7 +30,7 @@ export interface ConnectedSession {
 const STREAM_WINDOW_BYTES = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024;
 /**
- * RFC 9218: streams have no priorities. Without it the HTTP/2 of Node before 22.20 puts a request that the server's window
+ * RFC 9218: streams have no priorities. Without it the HTTP/2 of Node 20 and of early 22 puts a request that the server's window
  * lets out only in part behind every later one, thousands of them under load: first come, first served is what it does with it.
  */
 const NO_RFC7540_PRIORITIES = 9;
