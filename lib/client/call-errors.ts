@@ -5,9 +5,7 @@ import {
   MilvusAuthenticationError,
   MilvusClosedError,
   MilvusConnectionError,
-  MilvusConnectTimeoutError,
   MilvusDeadlineExceededError,
-  MilvusPoolExhaustedError,
   MilvusUnavailableError,
 } from '../errors/connection-errors.js';
 import { MilvusError, type MilvusErrorContext } from '../errors/milvus-error.js';
@@ -17,25 +15,9 @@ import type { PoolFailure } from '../pool/pool-failure.js';
 import type { AttemptFailure } from '../transport/attempt.js';
 import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
 import type { CallFailure } from './call-failure.js';
-import type { CallLimit } from './call-limits.js';
+import { about, type FailedCall } from './failed-call.js';
+import { fromPool, refusedError } from './pool-errors.js';
 import { codeOf, type ResponseStatus } from './response-status.js';
-
-/** What stands for the method in the errors of what is no method of the SDK. */
-export const ACQUIRE = 'pool.acquire';
-export const RECONNECT = 'pool.reconnect';
-
-/** The call that failed, for its error. */
-export interface FailedCall {
-  client: string;
-  method: string;
-  limit: CallLimit;
-  /** Of one RPC of it, when that was sooner than the call's. */
-  rpcLimit?: CallLimit;
-  /** Whether RPCs of it were sent before the one that failed. */
-  executedInPart?: boolean;
-  /** Whether one of them was to change something. */
-  wrote?: boolean;
-}
 
 /**
  * What leaves a call that throws: the MilvusError that says why.
@@ -100,19 +82,6 @@ export function timeoutError(call: FailedCall, unsent?: PoolFailure): MilvusConn
   if (!unsent) return deadlineError(call, 'Milvus may still execute it');
   // What it waited for says more than that the time is up.
   return fromPool(unsent, call, 'own');
-}
-
-/** The client is draining or closed, and admits no calls. */
-export function refusedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
-  return new MilvusClosedError(`${about(call)} was refused: the client is shutting down or closed`, call);
-}
-
-/** The call was made through a lease that has ended. */
-export function releasedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
-  return new MilvusClosedError(
-    `${about(call)} was refused: its lease has been released. Acquire another with pool.acquire()`,
-    call,
-  );
 }
 
 /** The client is at its drain limit, and ended the call. */
@@ -250,67 +219,6 @@ function requestError(what: string, cause: unknown, call: FailedCall): MilvusReq
   });
 }
 
-/** @param by the limit that ended the wait */
-function fromPool(failure: PoolFailure, call: FailedCall, by = failure.waited): MilvusConnectionError {
-  const { timeoutMs, setBy } = call.rpcLimit ?? call.limit;
-  const waited = by === 'own' ? `its ${Math.round(timeoutMs)} ms (${setBy})` : by;
-  const { reason, snapshot, connectError } = failure;
-  const { client, method } = call;
-  const context: MilvusErrorContext = { client, method, cause: connectError ?? failure };
-  switch (reason) {
-    case 'closed':
-      return refusedError(call);
-    case 'unreachable': {
-      const why = connectError
-        ? `${connectError.message}. ${connectError.remedy}`
-        : `no connection could be made${waited ? ` within ${waited}` : ''}`;
-      const message = `${unsent(call)}: ${why}`;
-      return connectError?.failure === 'timeout'
-        ? new MilvusConnectTimeoutError(message, context)
-        : new MilvusUnavailableError(message, context);
-    }
-    case 'lease-lost':
-      return new MilvusUnavailableError(
-        `${unsent(call)}: the connection of this lease is closed. Release the lease and acquire another`,
-        context,
-      );
-    case 'released':
-      return releasedError(call);
-    case 'line-full':
-    case 'no-room':
-    case 'no-lease':
-    case 'lease-full':
-      return new MilvusPoolExhaustedError(
-        `${unsent(call)}: ${explainExhausted(failure, waited)}`,
-        snapshot,
-        context,
-      );
-  }
-}
-
-/** What is full, for how long the call waited, and what helps. */
-function explainExhausted({ reason, snapshot }: PoolFailure, waited: string | undefined): string {
-  const { size, maxConnections, inFlight, pending, leases, maxLeases } = snapshot;
-  const limit = waited ? `it waited for ${waited}` : 'pool.maxPending wait already';
-  switch (reason) {
-    case 'no-lease':
-      return `no lease became free, and ${limit} (${leases} of ${maxLeases} held, ${pending} waiting). Release leases sooner (pool.leaks() lists those held for long), or raise pool.maxLeases`;
-    case 'lease-full':
-      return `no room on the connection of this lease, and ${limit} (${pending} waiting). Call less at once through it, or raise pool.maxStreamsPerConnection`;
-    default:
-      return `no room on any connection, and ${limit} (${size} of ${maxConnections} connections, ${inFlight} in flight, ${pending} waiting). Raise pool.maxConnections or pool.maxStreamsPerConnection, or call less at once`;
-  }
-}
-
-function unsent(call: FailedCall): string {
-  if (call.method === ACQUIRE || call.method === RECONNECT) return `${about(call)} failed`;
-  return `${about(call)} ${call.executedInPart ? 'was executed in part, its next step was not sent' : 'was not sent'}`;
-}
-
 function fate({ processed }: AttemptFailure): string {
   return processed === 'no' ? 'Milvus did not execute it' : 'Whether Milvus executed it is not known';
-}
-
-function about({ client, method }: Pick<FailedCall, 'client' | 'method'>): string {
-  return `Milvus client "${client}": ${method}`;
 }

@@ -1,8 +1,8 @@
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import type { CallRequest } from './call.js';
-import { ACQUIRE } from './call-errors.js';
 import { limitOf } from './call-limits.js';
 import type { ClientInternals } from './client-internals.js';
+import { ACQUIRE } from './failed-call.js';
 import { MilvusLease } from './milvus-lease.js';
 import type { MilvusAcquireOptions, MilvusPool } from './milvus-pool.js';
 import type { PooledMilvusClient } from './pooled-milvus-client.js';

@@ -11,15 +11,10 @@ import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
 import {
-  ACQUIRE,
   abortedError,
   cancelledError,
-  type FailedCall,
   fromCallFailure,
   plainTimeoutError,
-  RECONNECT,
-  refusedError,
-  releasedError,
   timeoutError,
   toMilvusError,
   toPlainError,
@@ -27,8 +22,10 @@ import {
 import { unhandledFailure } from './call-failure.js';
 import { type CallLimit, CallLimits, limitOf } from './call-limits.js';
 import type { ClientDrainReport } from './drain-report.js';
+import { ACQUIRE, type FailedCall, RECONNECT } from './failed-call.js';
 import { LeakDetector } from './leak-detector.js';
 import { HeldConnection } from './milvus-lease.js';
+import { refusedError, releasedError } from './pool-errors.js';
 
 /** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {

@@ -5,11 +5,11 @@ import {
   cancelledError,
   fromCallFailure,
   plainTimeoutError,
-  refusedError,
   timeoutError,
   toMilvusError,
   toPlainError,
 } from '../../lib/client/call-errors.js';
+import { refusedError } from '../../lib/client/pool-errors.js';
 import type { ResponseStatus } from '../../lib/client/response-status.js';
 import { RpcError, type RpcFailure } from '../../lib/endpoint/rpc.js';
 import {

@@ -1,0 +1,84 @@
+import {
+  MilvusClosedError,
+  type MilvusConnectionError,
+  MilvusConnectTimeoutError,
+  MilvusPoolExhaustedError,
+  MilvusUnavailableError,
+} from '../errors/connection-errors.js';
+import type { MilvusErrorContext } from '../errors/milvus-error.js';
+import type { PoolFailure } from '../pool/pool-failure.js';
+import { ACQUIRE, about, type FailedCall, RECONNECT } from './failed-call.js';
+
+/** The client is draining or closed, and admits no calls. */
+export function refusedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
+  return new MilvusClosedError(`${about(call)} was refused: the client is shutting down or closed`, call);
+}
+
+/** The call was made through a lease that has ended. */
+export function releasedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
+  return new MilvusClosedError(
+    `${about(call)} was refused: its lease has been released. Acquire another with pool.acquire()`,
+    call,
+  );
+}
+
+/**
+ * What leaves a call that found no connection, or a caller who found no lease.
+ *
+ * @param by the limit that ended the wait
+ */
+export function fromPool(failure: PoolFailure, call: FailedCall, by = failure.waited): MilvusConnectionError {
+  const { timeoutMs, setBy } = call.rpcLimit ?? call.limit;
+  const waited = by === 'own' ? `its ${Math.round(timeoutMs)} ms (${setBy})` : by;
+  const { reason, snapshot, connectError } = failure;
+  const { client, method } = call;
+  const context: MilvusErrorContext = { client, method, cause: connectError ?? failure };
+  switch (reason) {
+    case 'closed':
+      return refusedError(call);
+    case 'unreachable': {
+      const why = connectError
+        ? `${connectError.message}. ${connectError.remedy}`
+        : `no connection could be made${waited ? ` within ${waited}` : ''}`;
+      const message = `${unsent(call)}: ${why}`;
+      return connectError?.failure === 'timeout'
+        ? new MilvusConnectTimeoutError(message, context)
+        : new MilvusUnavailableError(message, context);
+    }
+    case 'lease-lost':
+      return new MilvusUnavailableError(
+        `${unsent(call)}: the connection of this lease is closed. Release the lease and acquire another`,
+        context,
+      );
+    case 'released':
+      return releasedError(call);
+    case 'line-full':
+    case 'no-room':
+    case 'no-lease':
+    case 'lease-full':
+      return new MilvusPoolExhaustedError(
+        `${unsent(call)}: ${explainExhausted(failure, waited)}`,
+        snapshot,
+        context,
+      );
+  }
+}
+
+/** What is full, for how long the call waited, and what helps. */
+function explainExhausted({ reason, snapshot }: PoolFailure, waited: string | undefined): string {
+  const { size, maxConnections, inFlight, pending, leases, maxLeases } = snapshot;
+  const limit = waited ? `it waited for ${waited}` : 'pool.maxPending wait already';
+  switch (reason) {
+    case 'no-lease':
+      return `no lease became free, and ${limit} (${leases} of ${maxLeases} held, ${pending} waiting). Release leases sooner (pool.leaks() lists those held for long), or raise pool.maxLeases`;
+    case 'lease-full':
+      return `no room on the connection of this lease, and ${limit} (${pending} waiting). Call less at once through it, or raise pool.maxStreamsPerConnection`;
+    default:
+      return `no room on any connection, and ${limit} (${size} of ${maxConnections} connections, ${inFlight} in flight, ${pending} waiting). Raise pool.maxConnections or pool.maxStreamsPerConnection, or call less at once`;
+  }
+}
+
+function unsent(call: FailedCall): string {
+  if (call.method === ACQUIRE || call.method === RECONNECT) return `${about(call)} failed`;
+  return `${about(call)} ${call.executedInPart ? 'was executed in part, its next step was not sent' : 'was not sent'}`;
+}
