@@ -12,15 +12,13 @@ import { Deadline } from '../resilience/deadline.js';
 import { ConnectError } from '../transport/connect-error.js';
 import { GrpcCode } from '../transport/grpc-status.js';
 import type { ClientRuntime } from './client-runtime.js';
+import { hopeAfter } from './hope.js';
 
 /** Connects once: introduces the client to Milvus. Rejects when Milvus cannot be reached or refuses it. */
 export type Introduce = (timeoutMs: number) => Promise<{ version?: string }>;
 
-const EAGER_PACE = { initialDelayMs: 100, maxDelayMs: 500, multiplier: 2 };
-const BACKGROUND_PACE = { initialDelayMs: 500, maxDelayMs: 5_000, multiplier: 2 };
-
-/** Milvus's codes for "not yet": 1 NotReady, 2 Unavailable, 8 RateLimit, 12 ResourceInsufficient. */
-const notYetCodes = new Set([1, 2, 8, 12]);
+const EAGER_PACE = { initialDelayMs: 100, maxDelayMs: 500, multiplier: 2, jitter: 'equal' as const };
+const BACKGROUND_PACE = { initialDelayMs: 500, maxDelayMs: 5_000, multiplier: 2, jitter: 'equal' as const };
 
 /** gRPC codes that HTTP statuses of something else than Milvus stand for. */
 const permanentCodes = new Set<number>([GrpcCode.UNIMPLEMENTED, GrpcCode.PERMISSION_DENIED]);
@@ -94,7 +92,7 @@ export class Startup {
 
 /** Whether the same try may succeed a moment later without anybody changing a setting. */
 function isTransient(error: Error): boolean {
-  if (error instanceof MilvusServerError) return notYetCodes.has(error.errorCode ?? -1);
+  if (error instanceof MilvusServerError) return hopeAfter(error) !== 'none';
   if (error.cause instanceof ConnectError) return !error.cause.permanent;
   if (error instanceof MilvusUnavailableError) return !permanentCodes.has(error.grpcCode ?? -1);
   return error instanceof MilvusPoolExhaustedError || error instanceof MilvusDeadlineExceededError;

@@ -1,9 +1,14 @@
 import { backoffDelayMs } from '../resilience/backoff.js';
 
 /** While calls wait for the server to come back, it is asked at least twice a second. */
-const WHILE_CALLS_WAIT = { initialDelayMs: 100, maxDelayMs: 500, multiplier: 2 };
+const WHILE_CALLS_WAIT = { initialDelayMs: 100, maxDelayMs: 500, multiplier: 2, jitter: 'equal' as const };
 /** While nobody waits, less often. */
-const WHILE_NOBODY_WAITS = { initialDelayMs: 100, maxDelayMs: 5_000, multiplier: 2 };
+const WHILE_NOBODY_WAITS = {
+  initialDelayMs: 100,
+  maxDelayMs: 5_000,
+  multiplier: 2,
+  jitter: 'equal' as const,
+};
 
 /** A connection that broke sooner than this after it was opened counts as a failed try. */
 const SHORT_LIFE_MS = 1_000;

@@ -36,6 +36,8 @@ export interface AttemptFailure {
   silent: boolean;
   /** The peer answered, but not with gRPC: the address is not Milvus. */
   notGrpc: boolean;
+  /** Milvus answered, but with something that cannot be taken for one message, or with too much. */
+  unreadable: boolean;
   /** HTTP/2 error code of a stream reset, when there was one. */
   resetCode?: number;
 }

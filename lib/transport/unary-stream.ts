@@ -129,7 +129,7 @@ export class UnaryStream implements Attempt {
     if (this.ended) return;
     this.context.onReceived();
     const fault = this.answer.push(chunk);
-    if (fault) this.abandon({ ...fault, origin: 'transport' });
+    if (fault) this.abandon({ ...fault, unreadable: true });
   }
 
   private onTrailers(trailers: IncomingHttpHeaders): void {
@@ -148,7 +148,7 @@ export class UnaryStream implements Attempt {
 
   private finish(message: Buffer | undefined, fault: FramingFault | undefined): void {
     if (message) this.settle({ ok: true, message });
-    else this.fail({ ...fault!, origin: 'transport' });
+    else this.fail({ ...fault!, unreadable: true });
   }
 
   /** The server has answered before it read the whole request: what is left of it need not travel. */
@@ -236,6 +236,7 @@ export class UnaryStream implements Attempt {
       origin: 'transport',
       silent: this.context.heard === this.heardBefore,
       notGrpc: false,
+      unreadable: false,
       ...failure,
       ok: false,
     });
