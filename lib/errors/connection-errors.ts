@@ -35,9 +35,33 @@ export class MilvusUnavailableError extends MilvusConnectionError {
   override readonly code: string = 'MILVUS_UNAVAILABLE';
 }
 
+/**
+ * Every run of an `execute()` failed, and failed in a way that another one might not have.
+ */
+export class MilvusRetriesExhaustedError extends MilvusUnavailableError {
+  override readonly code = 'MILVUS_RETRIES_EXHAUSTED';
+
+  constructor(
+    message: string,
+    /** What each run failed with, in their order. */
+    readonly errors: readonly unknown[],
+    context: MilvusErrorContext,
+  ) {
+    super(message, context);
+  }
+}
+
 /** No connection could be established within `pool.connectTimeoutMs`. */
 export class MilvusConnectTimeoutError extends MilvusUnavailableError {
   override readonly code = 'MILVUS_CONNECT_TIMEOUT';
+}
+
+/**
+ * A write was sent and its answer is lost: nobody can know whether Milvus executed it. It was not sent again, because that could
+ * do it twice. `outcomeUnknown` is `true`, as with other errors (a deadline, an abort) that leave it open.
+ */
+export class MilvusOutcomeUnknownError extends MilvusConnectionError {
+  override readonly code = 'MILVUS_OUTCOME_UNKNOWN';
 }
 
 /** What the pool looked like when a call found no room, or a caller no lease. */

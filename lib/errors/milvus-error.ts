@@ -4,10 +4,12 @@ export interface MilvusErrorContext {
   client: string;
   /** Public method of the client that was called, e.g. `search`. */
   method?: string;
-  /** How often the RPC was sent or tried, when it was. */
+  /** How often the RPC was sent, or what was to be done was tried, if it was. */
   attempts?: number;
   /** Numeric gRPC status code, when a gRPC status is the reason. */
   grpcCode?: number;
+  /** A write was sent, and nobody can know whether Milvus executed it, or still will. */
+  outcomeUnknown?: boolean;
   cause?: unknown;
 }
 
@@ -23,6 +25,11 @@ export class MilvusError extends Error {
   declare readonly method?: string;
   declare readonly attempts?: number;
   declare readonly grpcCode?: number;
+  /**
+   * `true`: a write was sent, and nobody can know whether Milvus executed it, or still will; whatever the error is otherwise: a
+   * deadline, an abort, a broken connection. Look before you do it again.
+   */
+  declare readonly outcomeUnknown?: true;
 
   constructor(message: string, context: MilvusErrorContext) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -31,5 +38,6 @@ export class MilvusError extends Error {
     if (context.method !== undefined) this.method = context.method;
     if (context.attempts !== undefined) this.attempts = context.attempts;
     if (context.grpcCode !== undefined) this.grpcCode = context.grpcCode;
+    if (context.outcomeUnknown) this.outcomeUnknown = true;
   }
 }

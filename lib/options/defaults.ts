@@ -1,8 +1,17 @@
+import type { RetryBudgetOptions } from '../resilience/retry-budget.js';
+import type { RetryPolicy } from '../resilience/retry-schedule.js';
 import { deepFreeze } from './deep-freeze.js';
 import type { EndpointOptions, ResolvedClientOptions } from './resolved-options.js';
 
-type OptionDefaults = Omit<ResolvedClientOptions, 'name' | 'endpoint' | 'credentials' | 'leakDetection'> &
-  Pick<EndpointOptions, 'pool'> & { leakDetection: { thresholdMs: number } };
+type OptionDefaults = Omit<
+  ResolvedClientOptions,
+  'name' | 'endpoint' | 'credentials' | 'leakDetection' | 'retry'
+> &
+  Pick<EndpointOptions, 'pool'> & {
+    leakDetection: { thresholdMs: number };
+    retry: RetryPolicy;
+    retryBudget: RetryBudgetOptions;
+  };
 
 /** What holds where an option is not given; the reason of each number stands with `MilvusClientOptions`. */
 export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
@@ -21,7 +30,9 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
     keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
     maxReceiveBytes: 268_435_456,
   },
+  retryBudget: { ratio: 0.2, minPerSecond: 1 },
   timeouts: { readMs: 10_000, writeMs: 60_000, adminMs: 60_000, waitMs: 600_000 },
+  retry: { maxAttempts: 3, initialDelayMs: 50, maxDelayMs: 2_000, multiplier: 2, jitter: 'full' },
   errors: 'throw',
   startup: { mode: 'eager', timeoutMs: 10_000 },
   shutdown: { drainTimeoutMs: 10_000 },

@@ -189,6 +189,54 @@ export interface MilvusLeakDetectionOptions {
   maxHeld?: number;
 }
 
+/**
+ * When and at which pace an RPC is sent again. Only what cannot do harm is: what reads, what sets a state, and whatever HTTP/2 or
+ * Milvus's rate limit prove not to have been executed.
+ */
+export interface MilvusRetryOptions {
+  /**
+   * Attempts of one RPC in all. Refusals of Milvus's rate limit do not count: those are repeated as long as the call's deadline
+   * allows, every 0.25 s to 5 s. 1 means no retries at all, as `retry: false` does.
+   * @defaultValue 3
+   */
+  maxAttempts?: number;
+  /**
+   * Longest pause before the first retry, in ms. A restarted connection is there within as much.
+   * @defaultValue 50
+   */
+  initialDelayMs?: number;
+  /**
+   * Longest pause before any retry, in ms.
+   * @defaultValue 2000
+   */
+  maxDelayMs?: number;
+  /**
+   * By how much the longest pause grows with each retry.
+   * @defaultValue 2
+   */
+  multiplier?: number;
+  /**
+   * How much of a pause is left to chance: all of it (`full`), half of it (`equal`), or nothing (`none`), so that many who lost the same
+   * server do not come back in step.
+   * @defaultValue 'full'
+   */
+  jitter?: 'full' | 'equal' | 'none';
+}
+
+/** Bounds the retries of all calls together, so that an outage is not multiplied. */
+export interface MilvusRetryBudgetOptions {
+  /**
+   * Retries for each RPC of the last 10 s. A fifth more load is what a server in trouble can stand.
+   * @defaultValue 0.2
+   */
+  ratio?: number;
+  /**
+   * Retries for each of the last 10 seconds in any case, for those who call seldom.
+   * @defaultValue 1
+   */
+  minPerSecond?: number;
+}
+
 /** Options of one named client. Unknown keys and wrong values are refused when the application starts. */
 export interface MilvusClientOptions {
   /**
@@ -212,6 +260,10 @@ export interface MilvusClientOptions {
    */
   database?: string;
   timeouts?: MilvusTimeoutOptions;
+  /** `false`: nothing is sent again, but for what a closing connection provably did not take. */
+  retry?: MilvusRetryOptions | false;
+  /** `false`: retries are bounded by `retry.maxAttempts` alone. */
+  retryBudget?: MilvusRetryBudgetOptions | false;
   /**
    * `throw`: a call that failed rejects with a `MilvusError`, and never looks like success. `status`: it resolves and
    * rejects as with the plain SDK, for code that looks at statuses; only failures that the plain SDK does not know are

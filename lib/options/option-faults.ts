@@ -22,4 +22,14 @@ export class OptionFaults {
     const message = `The options of Milvus client "${client}" cannot work:\n${lines.join('\n')}`;
     throw new MilvusConfigurationError(message, { client });
   }
+
+  /** As {@link throwIfAny}, for what a method was given. */
+  throwIfAnyOf({ client, method }: { client: string; method: string }): void {
+    if (this.faults.length === 0) return;
+    const faults = this.faults.map(({ path, message }) => `\`${path}\` ${message}`).join('; ');
+    throw new MilvusConfigurationError(`Milvus client "${client}": ${method}(): ${faults}`, {
+      client,
+      method,
+    });
+  }
 }

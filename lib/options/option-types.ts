@@ -13,12 +13,20 @@ export function kindOf(value: unknown): string {
 
 /** An integer; its value is told in the fault, a string only as being one. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER, unit = '') {
+  return numeric('an integer', Number.isInteger, min, max, unit);
+}
+
+/** Any number but NaN and infinity. */
+export function number(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return numeric('a number', Number.isFinite, min, max, '');
+}
+
+function numeric(what: string, isOne: (value: unknown) => boolean, min: number, max: number, unit: string) {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  const check = (value: unknown) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+  const check = (value: unknown) => isOne(value) && (value as number) >= min && (value as number) <= max;
   return z
     .custom<number>(check, {
-      error: ({ input }) => `must be an integer ${range}${unit}, but is ${describeNumber(input)}`,
+      error: ({ input }) => `must be ${what} ${range}${unit}, but is ${describeNumber(input)}`,
     })
     .optional();
 }

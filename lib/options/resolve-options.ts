@@ -2,9 +2,11 @@ import { resolveAddresses } from './address-list.js';
 import { checkOptions } from './check-options.js';
 import { deepFreeze } from './deep-freeze.js';
 import { optionDefaults } from './defaults.js';
+import { fill } from './fill.js';
 import type { MilvusClientOptions, MilvusPoolOptions } from './milvus-client-options.js';
 import { OptionFaults } from './option-faults.js';
 import { resolveCredentials } from './resolve-credentials.js';
+import { resolveRetry } from './resolve-retry.js';
 import { resolveTls } from './resolve-tls.js';
 import type { EndpointOptions, ResolvedClientOptions } from './resolved-options.js';
 
@@ -32,15 +34,22 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
     );
   }
   const pool = resolvePool(sound.pool, faults);
+  const retry = resolveRetry(sound.retry, faults);
   const leakDetection = resolveLeakDetection(sound.leakDetection, pool.maxLeases, faults);
   faults.throwIfAny(name);
 
   return deepFreeze({
     name,
-    endpoint: { addresses: url.addresses, ...(tls && { tls }), pool },
+    endpoint: {
+      addresses: url.addresses,
+      ...(tls && { tls }),
+      pool,
+      retryBudget: sound.retryBudget !== false && fill(optionDefaults.retryBudget, sound.retryBudget),
+    },
     ...(credentials && { credentials }),
     database,
     timeouts: fill(optionDefaults.timeouts, sound.timeouts),
+    retry,
     errors: sound.errors ?? optionDefaults.errors,
     startup: fill(optionDefaults.startup, sound.startup),
     shutdown: fill(optionDefaults.shutdown, sound.shutdown),
@@ -81,10 +90,4 @@ function resolveLeakDetection(
     );
   }
   return { ...fill(optionDefaults.leakDetection, rest), ...(maxHeld !== undefined && { maxHeld }) };
-}
-
-/** A value of `undefined` counts as not given. */
-function fill<T extends object>(defaults: T, given: Partial<T> = {}): T {
-  const entries = Object.entries(defaults).map(([key, value]) => [key, given[key as keyof T] ?? value]);
-  return Object.fromEntries(entries) as T;
 }

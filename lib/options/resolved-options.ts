@@ -1,4 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
+import type { RetryBudgetOptions } from '../resilience/retry-budget.js';
+import type { RetryPolicy } from '../resilience/retry-schedule.js';
 
 /** One server to connect to. IPv6 hosts are bare, without brackets. */
 export interface MilvusAddress {
@@ -30,6 +32,7 @@ export interface EndpointOptions {
     keepalive: { intervalMs: number; timeoutMs: number; withoutCalls: boolean };
     maxReceiveBytes: number;
   };
+  retryBudget: RetryBudgetOptions | false;
 }
 
 /** One client's options, validated, with defaults filled in and addresses parsed. */
@@ -39,6 +42,7 @@ export interface ResolvedClientOptions {
   credentials?: { token: string } | { username: string; password: string };
   database: string;
   timeouts: { readMs: number; writeMs: number; adminMs: number; waitMs: number };
+  retry: RetryPolicy | false;
   errors: 'throw' | 'status';
   startup: { mode: 'eager' | 'background' | 'lazy'; timeoutMs: number };
   shutdown: { drainTimeoutMs: number };

@@ -5,6 +5,8 @@ import type {
   MilvusKeepaliveOptions,
   MilvusLeakDetectionOptions,
   MilvusPoolOptions,
+  MilvusRetryBudgetOptions,
+  MilvusRetryOptions,
   MilvusShutdownOptions,
   MilvusStartupOptions,
   MilvusTimeoutOptions,
@@ -18,6 +20,7 @@ import {
   integer,
   kindOf,
   nonEmptyText,
+  number,
   oneOf,
   text,
 } from './option-types.js';
@@ -93,6 +96,28 @@ const leakDetection = group({
   maxHeld: integer(1),
 } satisfies Shape<MilvusLeakDetectionOptions>);
 
+const retry = group({
+  maxAttempts: integer(1),
+  initialDelayMs: duration(),
+  maxDelayMs: duration(),
+  multiplier: number(1),
+  jitter: oneOf('full', 'equal', 'none'),
+} satisfies Shape<MilvusRetryOptions>);
+
+const retryBudget = group({
+  ratio: number(0, 1),
+  minPerSecond: number(0),
+} satisfies Shape<MilvusRetryBudgetOptions>);
+
+/** Off, or its settings. */
+function falseOr<S extends z.ZodType>(settings: S) {
+  return z
+    .union([z.literal(false), settings], {
+      error: ({ input }) => `must be false or an object, but is ${kindOf(input)}`,
+    })
+    .optional();
+}
+
 /** Every option alone; what must fit together is checked in `resolveClientOptions`. */
 export const clientOptionsSchema = group({
   // Checked where it is parsed, which can tell which of several addresses is at fault.
@@ -113,9 +138,7 @@ export const clientOptionsSchema = group({
   startup: startup.optional(),
   shutdown: shutdown.optional(),
   health: health.optional(),
-  leakDetection: z
-    .union([z.literal(false), leakDetection], {
-      error: ({ input }) => `must be false or an object, but is ${kindOf(input)}`,
-    })
-    .optional(),
+  leakDetection: falseOr(leakDetection),
+  retry: falseOr(retry),
+  retryBudget: falseOr(retryBudget),
 } satisfies Shape<MilvusClientOptions>);
