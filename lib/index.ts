@@ -17,8 +17,10 @@ export {
   MilvusConnectTimeoutError,
   MilvusDeadlineExceededError,
   MilvusInitializationError,
+  MilvusOutcomeUnknownError,
   MilvusPoolExhaustedError,
   type MilvusPoolSnapshot,
+  MilvusRetriesExhaustedError,
   MilvusUnavailableError,
 } from './errors/connection-errors.js';
 export { MilvusError } from './errors/milvus-error.js';
@@ -44,6 +46,8 @@ export type {
   MilvusKeepaliveOptions,
   MilvusLeakDetectionOptions,
   MilvusPoolOptions,
+  MilvusRetryBudgetOptions,
+  MilvusRetryOptions,
   MilvusShutdownOptions,
   MilvusStartupOptions,
   MilvusTimeoutOptions,
@@ -55,4 +59,5 @@ export type { PoolEvent as MilvusPoolEvent } from './telemetry/pool-events.js';
 export type {
   PoolState as MilvusPoolState,
   PoolStats as MilvusPoolStats,
+  SendStats as MilvusSendStats,
 } from './telemetry/pool-telemetry.js';

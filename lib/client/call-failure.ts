@@ -1,12 +1,12 @@
-import type { RpcError } from '../endpoint/rpc.js';
-import { codeOf, type ResponseStatus } from './response-status.js';
+import { codeOf, type ResponseStatus } from '../endpoint/response-status.js';
+import type { Delivered, RpcError } from '../endpoint/rpc.js';
 
 /** An RPC of a call that did not succeed. */
 export type CallFailure =
   /** Milvus answered, and refused. */
-  | { rpc: string; status: ResponseStatus; error?: undefined }
+  | { rpc: string; status: ResponseStatus; delivered?: Delivered; error?: undefined }
   /** There is no answer. */
-  | { rpc: string; error: RpcError; status?: undefined };
+  | { rpc: string; error: RpcError; status?: undefined; delivered?: undefined };
 
 type Handles = (failure: CallFailure) => boolean;
 

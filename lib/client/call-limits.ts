@@ -1,4 +1,5 @@
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
+import type { CallScope } from './call-scope.js';
 import { type MethodClass, methodClass, rpcClass } from './method-class.js';
 
 /** A longer timer of Node fires at once. */
@@ -10,6 +11,8 @@ export interface CallLimit {
   /** For messages, e.g. `timeouts.readMs`. */
   setBy: string;
 }
+
+type LimitingScope = Pick<CallScope, 'timeoutMs' | 'within'>;
 
 /** The limits of one client's calls and of the RPCs that they are made of. */
 export class CallLimits {
@@ -24,18 +27,27 @@ export class CallLimits {
     };
   }
 
-  /** The earliest of the method's class, the request's own `timeout` and `with({ timeoutMs })`. */
-  ofCall(method: string, request: unknown, derivedMs: number | undefined): CallLimit {
+  /**
+   * The earliest of the method's class, the request's own `timeout`, `with({ timeoutMs })`, and of the `execute()` that the call is
+   * a part of.
+   */
+  ofCall(method: string, request: unknown, scope: LimitingScope): CallLimit {
     let limit = this.classes[methodClass(method)];
     const requestMs = (request as { timeout?: unknown } | undefined)?.timeout;
     // The SDK takes 0 for "no limit", and sends with less than that what can only fail.
     if (typeof requestMs === 'number' && requestMs !== 0 && requestMs < limit.timeoutMs) {
       limit = { timeoutMs: Math.max(0, requestMs), setBy: "the request's `timeout`" };
     }
-    if (derivedMs !== undefined && derivedMs < limit.timeoutMs) {
-      limit = { timeoutMs: derivedMs, setBy: '`with({ timeoutMs })`' };
-    }
-    return limit;
+    return narrowed(limit, scope);
+  }
+
+  /** Of `execute()`: what it asks for, or else the longest there is. */
+  ofExecute(timeoutMs: number | undefined, within: CallScope['within']): CallLimit {
+    const own =
+      timeoutMs === undefined
+        ? this.classes.wait
+        : { ...limitOf(timeoutMs), setBy: '`execute({ timeoutMs })`' };
+    return narrowed(own, { within });
   }
 
   /** Of one RPC within a call: a method that waits for minutes does not wait for one lost answer as long. */
@@ -43,6 +55,14 @@ export class CallLimits {
     const of = methodClass(method);
     return this.classes[of === 'wait' ? rpcClass(rpc) : of];
   }
+}
+
+/** The limit, or a sooner one of the client that the call is made on. */
+export function narrowed(limit: CallLimit, { timeoutMs = Infinity, within }: LimitingScope): CallLimit {
+  const own = timeoutMs < limit.timeoutMs ? { timeoutMs, setBy: '`with({ timeoutMs })`' } : limit;
+  if (!within) return own;
+  const leftMs = within.deadline.remainingMs();
+  return leftMs < own.timeoutMs ? { timeoutMs: leftMs, setBy: within.request.limit.setBy } : own;
 }
 
 /** A limit that our own code asks for. */

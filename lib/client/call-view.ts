@@ -85,7 +85,7 @@ export function createSoloChannel(client: MilvusClient, caller: Caller): RpcChan
   const scope: CallScope = { ...caller.scope, errors: 'status' };
   return new Channel((rpc, done) => {
     const method = methodNameOf(rpc);
-    const limit = runtime.limits.ofCall(method, undefined, scope.timeoutMs);
+    const limit = runtime.limits.ofCall(method, undefined, scope);
     runtime
       .call<object>({ method, limit, scope, metadata: caller.metadata() }, call => runtime.send(rpc, call))
       .then(answer => done(null, answer), done);
@@ -93,15 +93,14 @@ export function createSoloChannel(client: MilvusClient, caller: Caller): RpcChan
 }
 
 function sendFor(call: Call, { runtime, scope }: Caller, rpc: Rpc, done: RpcCallback): void {
-  const { name } = rpc.method;
   runtime.send(rpc, call).then(
     answer => {
-      call.answered(name, answer);
+      call.answered(rpc.method, answer, rpc.delivered);
       done(null, answer);
     },
     (error: RpcError) => {
       if (scope.errors === 'status' && isUnknownToServer(error)) return done(null, {});
-      call.failed(name, error);
+      call.failed(rpc.method, error);
       done(error);
     },
   );

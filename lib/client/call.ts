@@ -1,15 +1,16 @@
-import type { RpcCall, RpcError, RpcUnderWay } from '../endpoint/rpc.js';
+import { refusalIn } from '../endpoint/response-status.js';
+import type { Delivered, RpcCall, RpcError, RpcMethod, RpcUnderWay } from '../endpoint/rpc.js';
 import type { ConnectionSource } from '../pool/connection-source.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { type Clock, systemClock } from '../resilience/clock.js';
 import { Deadline } from '../resilience/deadline.js';
 import type { DeadlineTimers, Expiring } from '../resilience/deadline-timers.js';
+import type { RetryPolicy } from '../resilience/retry-schedule.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 import { type CallFailure, isSchemaMismatch } from './call-failure.js';
 import type { CallLimit } from './call-limits.js';
 import type { CallScope } from './call-scope.js';
-import { methodClass, rpcClass } from './method-class.js';
-import { refusalIn } from './response-status.js';
+import { methodClass } from './method-class.js';
 import type { CollectionDescription } from './schema-cache.js';
 
 /** A call that somebody asks for. */
@@ -20,7 +21,7 @@ export interface CallRequest {
   limit: CallLimit;
   /** Credentials, database and client id. */
   metadata: Readonly<Record<string, string>>;
-  scope: Pick<CallScope, 'signals' | 'errors' | 'lease'>;
+  scope: Omit<CallScope, 'timeoutMs' | 'database'>;
   /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
   unattended?: boolean;
   /** A refusal that the SDK swallows is an error even where the caller wants statuses: there is none to look at. */
@@ -40,6 +41,8 @@ export interface CallOwner {
   callEnded(call: Call): void;
 }
 
+type RpcKind = Pick<RpcMethod, 'name' | 'repeatability'>;
+
 const noFailures: readonly CallFailure[] = Object.freeze([]);
 
 /**
@@ -58,6 +61,7 @@ export class Call implements RpcCall, Expiring {
   private rpcs: RpcUnderWay[] = [];
   private over = false;
   private partly = false;
+  private doubted = false;
   private endedBy?: Error;
   private rejectCaller: (error: Error) => void = () => {};
 
@@ -84,6 +88,14 @@ export class Call implements RpcCall, Expiring {
     const { lease } = this.request.scope;
     // What a released lease's calls still have to send finds another way.
     return lease && !lease.released ? lease.connections : undefined;
+  }
+
+  get retry(): RetryPolicy | false {
+    return this.request.scope.retry;
+  }
+
+  get idempotent(): boolean {
+    return this.request.scope.idempotent ?? false;
   }
 
   get expiresAt(): number {
@@ -150,23 +162,26 @@ export class Call implements RpcCall, Expiring {
 
   begin(rpc: RpcUnderWay): () => void {
     this.rpcs.push(rpc);
+    const forgetToo = this.request.scope.within?.begin(rpc);
     return () => {
       this.rpcs = this.rpcs.filter(each => each !== rpc);
-      if (rpc.unsent() === undefined) this.partly = true;
+      if (rpc.sends > 0) this.partly = true;
+      forgetToo?.();
     };
   }
 
   /** Keeps what came of an RPC, whatever the SDK's code makes of it. */
-  answered(rpc: string, answer: object): void {
-    this.noteWrite(rpc);
+  answered({ name: rpc, repeatability }: RpcKind, answer: object, delivered?: Delivered): void {
+    if (repeatability !== 'read') this.noteWrite();
     const status = refusalIn(answer);
-    if (status) this.refused({ rpc, status });
+    if (status) this.refused({ rpc, status, delivered });
     else if (this.failures.length > 0) this.forgetSchemaMismatch(rpc);
   }
 
-  failed(rpc: string, error: RpcError): void {
-    if (error.failure.at === 'wire' || error.failure.at === 'answer') this.noteWrite(rpc);
-    this.failures = [...this.failures, { rpc, error }];
+  failed({ name, repeatability }: RpcKind, error: RpcError): void {
+    const sent = error.failure.at === 'wire' || error.failure.at === 'answer';
+    if (sent && repeatability !== 'read') this.noteWrite();
+    this.failures = [...this.failures, { rpc: name, error }];
   }
 
   /** Whether an RPC of it was sent, and is over. */
@@ -174,9 +189,24 @@ export class Call implements RpcCall, Expiring {
     return this.partly;
   }
 
-  /** Whether anything of it was ever sent. */
-  get sent(): boolean {
-    return this.partly || this.rpcs.some(rpc => rpc.unsent() === undefined);
+  /** Whether Milvus may have executed something of it, or may still do so. */
+  get mayRun(): boolean {
+    return this.partly || this.rpcs.some(rpc => rpc.uncertain);
+  }
+
+  /** As that, of what is to change something. */
+  get outcomeUnknown(): boolean {
+    return this.doubted || this.rpcs.some(rpc => rpc.uncertain && rpc.writes);
+  }
+
+  /** A part of it that was to change something has ended, and nobody knows whether it did. */
+  doubt(): void {
+    this.doubted = true;
+  }
+
+  /** How often what is under way for it was sent. */
+  get attempts(): number {
+    return Math.max(0, ...this.rpcs.map(rpc => rpc.sends));
   }
 
   /** Why nothing of it was ever sent: all its RPCs still wait for a connection. */
@@ -199,8 +229,9 @@ export class Call implements RpcCall, Expiring {
     if (swallowed) this.end(swallowed);
   }
 
-  private noteWrite(rpc: string): void {
-    this.wrote ||= rpcClass(rpc) !== 'read';
+  private noteWrite(): void {
+    this.wrote = true;
+    this.request.scope.within?.noteWrite();
   }
 
   /** The schema was read again, and the write that had been refused for the old one sent again. */

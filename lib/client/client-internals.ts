@@ -1,5 +1,6 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
+import type { Call } from './call.js';
 import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
 import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, type ViewClass } from './call-view.js';
 import type { ClientRuntime } from './client-runtime.js';
@@ -50,6 +51,12 @@ export class ClientInternals implements Caller {
   /** For the client of a lease. */
   through(lease: HeldConnection): ClientInternals {
     return new ClientInternals(this.parts, { ...this.scope, lease }, true);
+  }
+
+  /** For the client of an `execute()`. */
+  within(call: Call, options: MilvusCallOptions): ClientInternals {
+    const scope = { ...this.narrowed(call.method, options), within: call };
+    return new ClientInternals(this.parts, scope, true);
   }
 
   /**

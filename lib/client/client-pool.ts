@@ -1,6 +1,6 @@
-import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import type { CallRequest } from './call.js';
-import { limitOf } from './call-limits.js';
+import { limitOf, narrowed } from './call-limits.js';
+import { checkAcquireOptions } from './call-scope.js';
 import type { ClientInternals } from './client-internals.js';
 import { ACQUIRE } from './failed-call.js';
 import { MilvusLease } from './milvus-lease.js';
@@ -64,30 +64,14 @@ export class ClientPool implements MilvusPool {
   }
 }
 
-/** The sooner of the caller's own limit, or the pool's, and the one of `with({ timeoutMs })`. */
+/** The soonest of the caller's own limit, or the pool's, and those of the client that it is acquired through. */
 function acquireRequest({ runtime, scope }: ClientInternals, options: MilvusAcquireOptions): CallRequest {
   const { name, endpoint } = runtime.options;
-  const { timeoutMs, ...unknown } = options;
-  for (const option of Object.keys(unknown)) {
-    throw new MilvusConfigurationError(
-      `Milvus client "${name}": ${ACQUIRE}(): \`${option}\` is unknown. Known: timeoutMs`,
-      { client: name, method: ACQUIRE },
-    );
-  }
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-    throw new MilvusConfigurationError(
-      `Milvus client "${name}": ${ACQUIRE}(): \`timeoutMs\` must be a number of milliseconds above 0`,
-      { client: name, method: ACQUIRE },
-    );
-  }
-  const limits = [
-    timeoutMs === undefined
+  checkAcquireOptions(options, name);
+  const own =
+    options.timeoutMs === undefined
       ? { timeoutMs: endpoint.pool.acquireTimeoutMs, setBy: '`pool.acquireTimeoutMs`' }
-      : limitOf(timeoutMs),
-    ...(scope.timeoutMs === undefined
-      ? []
-      : [{ timeoutMs: scope.timeoutMs, setBy: '`with({ timeoutMs })`' }]),
-  ];
-  const limit = limits.reduce((sooner, each) => (each.timeoutMs < sooner.timeoutMs ? each : sooner));
-  return { method: ACQUIRE, limit, metadata: {}, scope: { signals: scope.signals, errors: 'throw' } };
+      : limitOf(options.timeoutMs);
+  const limit = narrowed(own, scope);
+  return { method: ACQUIRE, limit, metadata: {}, scope: { ...scope, errors: 'throw', lease: undefined } };
 }

@@ -1,5 +1,6 @@
 import { Endpoint } from '../endpoint/endpoint.js';
-import { poolError, type Rpc, RpcError } from '../endpoint/rpc.js';
+import { type Rpc, RpcError } from '../endpoint/rpc.js';
+import { poolError } from '../endpoint/rpc-errors.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { Lease } from '../pool/lease.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
@@ -10,22 +11,15 @@ import { PoolEvents } from '../telemetry/pool-events.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
-import {
-  abortedError,
-  cancelledError,
-  fromCallFailure,
-  plainTimeoutError,
-  timeoutError,
-  toMilvusError,
-  toPlainError,
-} from './call-errors.js';
+import { fromCallFailure, toMilvusError, toPlainError } from './call-errors.js';
 import { unhandledFailure } from './call-failure.js';
 import { type CallLimit, CallLimits, limitOf } from './call-limits.js';
 import type { ClientDrainReport } from './drain-report.js';
-import { ACQUIRE, type FailedCall, RECONNECT } from './failed-call.js';
+import { abortedError, cancelledError, plainTimeoutError, timeoutError } from './end-errors.js';
+import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT } from './failed-call.js';
 import { LeakDetector } from './leak-detector.js';
 import { HeldConnection } from './milvus-lease.js';
-import { refusedError, releasedError } from './pool-errors.js';
+import { overError, refusedError, releasedError } from './pool-errors.js';
 
 /** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {
@@ -41,6 +35,7 @@ export class ClientRuntime implements CallOwner {
   /** Whether the application has initialised, so that many callers share the client. */
   serving = false;
   private readonly calls = new Set<Call>();
+  private admitted = 0;
   private readonly leases = new Set<HeldConnection>();
   /** A closure, so that no log that prints this object prints a password. */
   private readonly authorize: () => Record<string, string>;
@@ -67,7 +62,7 @@ export class ClientRuntime implements CallOwner {
   }
 
   stats(): PoolStats {
-    return this.endpoint.pool.stats();
+    return Object.freeze({ calls: this.admitted, ...this.endpoint.stats() });
   }
 
   /** Aborts when the client begins to drain. */
@@ -81,6 +76,7 @@ export class ClientRuntime implements CallOwner {
     if (refusal) return Promise.reject(refusal);
     const call = new Call(request, this);
     this.calls.add(call);
+    if (request.method !== ACQUIRE && request.method !== EXECUTE && !request.unattended) this.admitted++;
     return call.follow(begin(() => work(call)));
   }
 
@@ -108,7 +104,8 @@ export class ClientRuntime implements CallOwner {
       new Promise<HeldConnection>((resolve, reject) => {
         let leaveLine = () => {};
         const unsent = () => (held ? undefined : pool.whyNoLease());
-        const forget = call.begin({ cancel: () => leaveLine(), unsent });
+        const cancel = () => leaveLine();
+        const forget = call.begin({ cancel, unsent, sends: 0, uncertain: false, writes: false });
         const use = (lease: Lease<Http2Connection>) => {
           held = this.hold(lease, trace);
           forget();
@@ -160,7 +157,7 @@ export class ClientRuntime implements CallOwner {
   }
 
   abortedError(call: Call, reason: unknown): Error {
-    return abortedError(this.describe(call), reason, call.sent);
+    return abortedError(this.describe(call), reason);
   }
 
   swallowedError(call: Call): Error | undefined {
@@ -172,6 +169,8 @@ export class ClientRuntime implements CallOwner {
 
   toError(call: Call, thrown: unknown): unknown {
     const { scope, strict, method } = call.request;
+    // What the function of an execute() throws is its own, or a MilvusError already.
+    if (method === EXECUTE) return thrown;
     const described = { ...this.describe(call), rpcLimit: this.soonerLimit(thrown, call) };
     const failure = unhandledFailure(method, call.failures);
     if (scope.errors === 'throw' || (strict && failure?.status)) {
@@ -198,20 +197,20 @@ export class ClientRuntime implements CallOwner {
     const startedAt = systemClock.now();
     this.ending.abort();
     this.cancel([...this.calls].filter(({ request }) => request.unattended));
-    const inFlight = this.callsInFlight().length;
+    const inFlight = this.inFlight;
     this.log.draining(inFlight, timeoutMs);
     await this.idleWithin(timeoutMs);
-    const cancelled = this.callsInFlight();
+    const cancelled = this.inFlight;
     const heldLeases = this.leases.size;
     for (const held of this.leases) held.release();
-    this.cancel(cancelled);
+    this.cancel([...this.calls]);
     this.timers.close();
-    await (cancelled.length > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
+    await (cancelled > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
     const report: ClientDrainReport = {
       client: this.options.name,
-      outcome: cancelled.length + heldLeases > 0 ? 'timedOut' : 'clean',
-      finishedCalls: Math.max(0, inFlight - cancelled.length),
-      cancelledCalls: cancelled.length,
+      outcome: cancelled + heldLeases > 0 ? 'timedOut' : 'clean',
+      finishedCalls: Math.max(0, inFlight - cancelled),
+      cancelledCalls: cancelled,
       heldLeases,
       durationMs: systemClock.now() - startedAt,
     };
@@ -227,28 +226,32 @@ export class ClientRuntime implements CallOwner {
     return limit.timeoutMs < call.deadline.timeoutMs ? limit : undefined;
   }
 
-  private callsInFlight(): Call[] {
-    return [...this.calls];
+  /** Calls; those within an `execute()` are one with it. */
+  private get inFlight(): number {
+    return [...this.calls].filter(({ request }) => !request.scope.within).length;
   }
 
   private cancel(calls: Call[]): void {
-    for (const call of calls) call.end(cancelledError(this.describe(call), call.unsent() === undefined));
+    for (const call of calls) call.end(cancelledError(this.describe(call)));
   }
 
   /** Why a call does not even begin. */
   private refusal({ method, limit, scope }: CallRequest): Error | undefined {
     const described = { client: this.options.name, method, limit };
-    const { lease } = scope;
+    const { lease, within } = scope;
     if (lease?.released) return releasedError(described);
-    // Who holds a lease may finish what he has begun.
-    if (this.report && !lease) return refusedError(described);
+    // Who holds a lease, or is in the middle of an execute(), may finish what he has begun.
+    if (within?.ended) return overError(described);
+    if (this.report && !lease && !within) return refusedError(described);
     const aborted = scope.signals?.find(signal => signal.aborted);
-    return aborted && abortedError(described, aborted.reason, false);
+    return aborted && abortedError(described, aborted.reason);
   }
 
-  private describe({ request, executedInPart, wrote }: Call): FailedCall {
+  private describe(call: Call): FailedCall {
+    const { request, executedInPart, wrote, attempts, mayRun, outcomeUnknown } = call;
     const { method, limit } = request;
-    return { client: this.options.name, method, limit, executedInPart, wrote };
+    const client = this.options.name;
+    return { client, method, limit, executedInPart, wrote, attempts, mayRun, outcomeUnknown };
   }
 
   private get idle(): boolean {

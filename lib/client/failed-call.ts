@@ -1,8 +1,12 @@
+import type { Delivered } from '../endpoint/rpc.js';
+import type { MilvusErrorContext } from '../errors/milvus-error.js';
+import type { NoRetry } from '../resilience/retry-schedule.js';
 import type { CallLimit } from './call-limits.js';
 
 /** What stands for the method in the errors of what is no method of the SDK. */
 export const ACQUIRE = 'pool.acquire';
 export const RECONNECT = 'pool.reconnect';
+export const EXECUTE = 'execute';
 
 /** The call that failed, for its error. */
 export interface FailedCall {
@@ -15,9 +19,42 @@ export interface FailedCall {
   executedInPart?: boolean;
   /** Whether one of them was to change something. */
   wrote?: boolean;
+  /** How often the RPC that failed was sent. */
+  attempts?: number;
+  /** Why it was not sent once more, though it may be. */
+  stoppedBy?: NoRetry;
+  /** Milvus may have executed it, or may still do so. */
+  mayRun?: boolean;
+  /** As that, and it is to change something. */
+  outcomeUnknown?: boolean;
+  /** Whether executing it twice does no harm. */
+  repeatable?: boolean;
 }
 
 /** How every message begins. */
 export function about({ client, method }: Pick<FailedCall, 'client' | 'method'>): string {
   return `Milvus client "${client}": ${method}`;
+}
+
+/** The call, with what came of sending the RPC that failed. */
+export function withDelivered(call: FailedCall, delivered: Delivered | undefined): FailedCall {
+  if (!delivered) return call;
+  const { attempts, uncertain: mayRun, writes, repeatable, stoppedBy } = delivered;
+  return { ...call, attempts, stoppedBy, mayRun, outcomeUnknown: mayRun && writes, repeatable };
+}
+
+/** What every error of a call tells. */
+export function contextOf(
+  { client, method, attempts, outcomeUnknown }: Omit<FailedCall, 'limit'>,
+  more: Pick<MilvusErrorContext, 'grpcCode' | 'cause'> = {},
+): MilvusErrorContext {
+  return { client, method, ...(attempts && { attempts }), outcomeUnknown, ...more };
+}
+
+/** How often it was tried, and why not once more; begins with a full stop, or is empty. */
+export function effort({ attempts = 0, stoppedBy }: FailedCall): string {
+  const tried = attempts > 1 ? `. It was sent ${attempts} times` : '';
+  if (stoppedBy === 'budget') return `${tried}. Not again, because the retry budget is used up (retryBudget)`;
+  if (stoppedBy === 'time') return `${tried}. There was no time to send it again`;
+  return tried;
 }

@@ -5,21 +5,25 @@ import {
   MilvusPoolExhaustedError,
   MilvusUnavailableError,
 } from '../errors/connection-errors.js';
-import type { MilvusErrorContext } from '../errors/milvus-error.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
-import { ACQUIRE, about, type FailedCall, RECONNECT } from './failed-call.js';
+import { ACQUIRE, about, contextOf, type FailedCall, RECONNECT } from './failed-call.js';
 
 /** The client is draining or closed, and admits no calls. */
-export function refusedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
-  return new MilvusClosedError(`${about(call)} was refused: the client is shutting down or closed`, call);
+export function refusedError(call: Omit<FailedCall, 'limit'>): MilvusClosedError {
+  const message = `${about(call)} was refused: the client is shutting down or closed`;
+  return new MilvusClosedError(message, contextOf(call));
 }
 
 /** The call was made through a lease that has ended. */
-export function releasedError(call: Pick<FailedCall, 'client' | 'method'>): MilvusClosedError {
-  return new MilvusClosedError(
-    `${about(call)} was refused: its lease has been released. Acquire another with pool.acquire()`,
-    call,
-  );
+export function releasedError(call: Omit<FailedCall, 'limit'>): MilvusClosedError {
+  const message = `${about(call)} was refused: its lease has been released. Acquire another with pool.acquire()`;
+  return new MilvusClosedError(message, contextOf(call));
+}
+
+/** The call was made on the client of an `execute()` that has ended. */
+export function overError(call: Omit<FailedCall, 'limit'>): MilvusClosedError {
+  const message = `${about(call)} was refused: the execute() that gave this client has ended`;
+  return new MilvusClosedError(message, contextOf(call));
 }
 
 /**
@@ -31,8 +35,7 @@ export function fromPool(failure: PoolFailure, call: FailedCall, by = failure.wa
   const { timeoutMs, setBy } = call.rpcLimit ?? call.limit;
   const waited = by === 'own' ? `its ${Math.round(timeoutMs)} ms (${setBy})` : by;
   const { reason, snapshot, connectError } = failure;
-  const { client, method } = call;
-  const context: MilvusErrorContext = { client, method, cause: connectError ?? failure };
+  const context = contextOf(call, { cause: connectError ?? failure });
   switch (reason) {
     case 'closed':
       return refusedError(call);
@@ -80,5 +83,8 @@ function explainExhausted({ reason, snapshot }: PoolFailure, waited: string | un
 
 function unsent(call: FailedCall): string {
   if (call.method === ACQUIRE || call.method === RECONNECT) return `${about(call)} failed`;
+  const { attempts = 0 } = call;
+  if (attempts > 0)
+    return `${about(call)} was sent ${attempts === 1 ? 'once' : `${attempts} times`} and not again`;
   return `${about(call)} ${call.executedInPart ? 'was executed in part, its next step was not sent' : 'was not sent'}`;
 }

@@ -3,12 +3,13 @@ import { CONNECT_STATUS, MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { describeAddress } from '../options/address.js';
 import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { MilvusCallOptions } from './call-scope.js';
+import type { MilvusCallOptions, MilvusExecuteOptions } from './call-scope.js';
 import { createSoloChannel, IDENTIFIER_KEY, isCallView, viewClass } from './call-view.js';
 import { ClientInternals, internals, metadataOf } from './client-internals.js';
 import { ClientPool } from './client-pool.js';
 import { ClientRuntime } from './client-runtime.js';
 import { type DrainReport, drainReport } from './drain-report.js';
+import { execute } from './execution.js';
 import { mend } from './mended-methods.js';
 import type { MilvusPool } from './milvus-pool.js';
 import { openPages } from './page-iterator.js';
@@ -58,7 +59,7 @@ export class PooledMilvusClient extends MilvusClient {
       this,
       new ClientInternals(
         { root: this, View: viewClass(this), runtime, schemas, probe, startup },
-        { errors: options.errors },
+        { errors: options.errors, retry: options.retry },
       ),
     );
   }
@@ -71,6 +72,22 @@ export class PooledMilvusClient extends MilvusClient {
    */
   with(options: MilvusCallOptions): this {
     return derive(this[internals].with(options ?? {})) as this;
+  }
+
+  /**
+   * Runs a function whose calls belong together: one deadline and one signal over all of them, and a client that drains lets them
+   * finish. With `idempotent: true` a failure that passes (Milvus is away, overloaded, or lost the connection) runs the whole function
+   * again; its calls are not repeated one by one then. What the function throws itself is thrown as it is.
+   *
+   * @param fn makes its calls on the client that it gets; others are not bounded
+   * @throws MilvusDeadlineExceededError, MilvusAbortedError as soon as it happens, whatever the function is doing
+   * @throws MilvusRetriesExhaustedError when it ran more than once, with the error of each run
+   */
+  execute<Result>(
+    fn: (client: this) => Promise<Result> | Result,
+    options: MilvusExecuteOptions = {},
+  ): Promise<Result> {
+    return execute(this[internals], behind => fn(derive(behind) as this), options);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import type { Rpc, RpcMethod } from '../endpoint/rpc.js';
+import { repeatabilityOf } from '../endpoint/rpc-catalogue.js';
 
 /** Sends one RPC for somebody. A callback, as the SDK gives one: a promise more would cost each call what it costs. */
 export type SendRpc = (rpc: Rpc, done: RpcCallback) => void;
@@ -69,7 +70,13 @@ function readMethods(client: MilvusClient): ReadonlyMap<string, RpcMethod> {
   return new Map(
     unary.map(([name, rpc]) => [
       name,
-      { name, path: rpc.path, serialize: rpc.requestSerialize, deserialize: rpc.responseDeserialize },
+      {
+        name,
+        path: rpc.path,
+        repeatability: repeatabilityOf(name),
+        serialize: rpc.requestSerialize,
+        deserialize: rpc.responseDeserialize,
+      },
     ]),
   );
 }

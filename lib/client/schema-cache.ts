@@ -1,6 +1,6 @@
+import { isSuccess, type ResponseStatus } from '../endpoint/response-status.js';
 import { type Clock, systemClock } from '../resilience/clock.js';
 import type { Call } from './call.js';
-import { isSuccess, type ResponseStatus } from './response-status.js';
 
 /** A collection's description as the SDK formats it. */
 export interface CollectionDescription {
@@ -18,6 +18,8 @@ interface Entries {
 }
 
 type Ask = () => Promise<CollectionDescription>;
+
+const DESCRIBE_COLLECTION = { name: 'DescribeCollection', repeatability: 'read' } as const;
 
 const CONFIRMED_FOR_MS = 1_000;
 
@@ -100,9 +102,11 @@ export class SchemaCache {
       if (asked.call.request.scope.errors !== call.request.scope.errors) break;
       // What befalls a lease is its holder's alone.
       if (asked.call.connections !== call.connections) break;
+      // One may have to give up where the other may ask again.
+      if (asked.call.retry !== call.retry) break;
       try {
         const description = await asked.answer;
-        call.answered('DescribeCollection', description);
+        call.answered(DESCRIBE_COLLECTION, description);
         return description;
       } catch (error) {
         // Its caller gave up, not Milvus: ask in its place, unless this one's time is nearly up too.

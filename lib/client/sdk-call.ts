@@ -32,7 +32,7 @@ export function runAsCall(caller: Caller, name: string, method: SdkMethod, args:
 
 export function callRequest(caller: Caller, method: string, request: unknown): CallRequest {
   const { runtime, scope } = caller;
-  const limit = runtime.limits.ofCall(method, request, scope.timeoutMs);
+  const limit = runtime.limits.ofCall(method, request, scope);
   return { method, limit, scope, metadata: caller.metadata(databaseNamed(method, request)) };
 }
 

@@ -77,13 +77,14 @@ export class ServerProbe {
       method: name,
       metadata: this.metadata(),
       limit,
-      scope: { errors: 'throw' as const, lease },
+      // Whoever asks for a sign of life wants to know how it is now.
+      scope: { errors: 'throw' as const, retry: false as const, lease },
       unattended,
     };
     const answer = await this.runtime.call(probe, async call => {
       // Past the runtime, which would bound it by its class: the limit that was asked for is the only one.
       const answered = await gateway.send({ method, request, timeoutMs }, call);
-      call.answered(rpc, answered);
+      call.answered(method, answered);
       return answered;
     });
     return answer as Answer;

@@ -1,8 +1,10 @@
 import type { ConnectionSource } from '../pool/connection-source.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { Deadline } from '../resilience/deadline.js';
+import type { NoRetry, RetryPolicy } from '../resilience/retry-schedule.js';
+import type { Repeatability } from '../resilience/setback.js';
 import type { AttemptFailure } from '../transport/attempt.js';
-import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
+import { grpcCodeName } from '../transport/grpc-status.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 
 /** One method of the Milvus gRPC service, as the SDK's own service definition describes it. */
@@ -11,6 +13,7 @@ export interface RpcMethod {
   readonly name: string;
   /** `/milvus.proto.milvus.MilvusService/Search` */
   readonly path: string;
+  readonly repeatability: Repeatability;
   serialize(request: object): Uint8Array;
   deserialize(message: Buffer): object;
 }
@@ -23,14 +26,36 @@ export interface Rpc {
   timeoutMs: number;
   /** What this RPC carries besides the metadata of its call. */
   metadata?: Readonly<Record<string, string>>;
+  /** Set when its answer is a refusal. */
+  delivered?: Delivered;
+}
+
+/** What came of sending an RPC, beside its answer or error. */
+export interface Delivered {
+  /** How often it was sent. */
+  readonly attempts: number;
+  /** Milvus may have executed it although it did not say so. */
+  readonly uncertain: boolean;
+  /** It is to change something. */
+  readonly writes: boolean;
+  /** Whether executing it twice does no harm, by its nature or by its caller's word. */
+  readonly repeatable: boolean;
+  /** Why it was not sent once more, though it may be. */
+  readonly stoppedBy?: NoRetry;
 }
 
 /** An RPC on its way, as its call sees it. */
 export interface RpcUnderWay {
   /** The call has ended: so must this. */
   cancel(): void;
-  /** Why it is still waiting for a connection; `undefined` once it was sent. */
+  /** Why it is waiting for a connection; `undefined` when it is not. */
   unsent(): PoolFailure | undefined;
+  /** How often it was sent. */
+  readonly sends: number;
+  /** Milvus may have executed it, or may still do so. */
+  readonly uncertain: boolean;
+  /** It is to change something. */
+  readonly writes: boolean;
 }
 
 /** The call that an RPC belongs to, as far as the way to the wire must know it. */
@@ -40,6 +65,10 @@ export interface RpcCall {
   readonly metadata: Readonly<Record<string, string>>;
   /** Where its RPCs find a connection, if not in the pool: its lease. */
   readonly connections?: ConnectionSource<Http2Connection>;
+  /** How often and at which pace its RPCs may be sent again; `false`: never. */
+  readonly retry: RetryPolicy | false;
+  /** Its caller knows that executing any of them twice does no harm. */
+  readonly idempotent: boolean;
   /** Whether it is over, so that nothing more may be sent for it. */
   readonly ended: boolean;
   /**
@@ -68,6 +97,8 @@ export type RpcFailure =
  * MilvusError, or as it is where the caller wants what the plain SDK gives.
  */
 export class RpcError extends Error {
+  readonly delivered?: Delivered;
+
   constructor(
     /** Name of the RPC. */
     readonly rpc: string,
@@ -75,16 +106,10 @@ export class RpcError extends Error {
     readonly code: number,
     readonly details: string,
     readonly failure: RpcFailure,
-    cause?: unknown,
+    { cause, delivered }: { cause?: unknown; delivered?: Delivered } = {},
   ) {
     super(`${code} ${grpcCodeName(code)}: ${details}`, cause === undefined ? undefined : { cause });
     this.name = 'RpcError';
+    this.delivered = delivered;
   }
-}
-
-/** It found no connection, or no lease. */
-export function poolError(rpc: string, pool: PoolFailure): RpcError {
-  const away = pool.reason === 'unreachable' || pool.reason === 'lease-lost';
-  const code = away ? GrpcCode.UNAVAILABLE : GrpcCode.RESOURCE_EXHAUSTED;
-  return new RpcError(rpc, code, pool.message, { at: 'pool', pool });
 }

@@ -1,6 +1,6 @@
 import type { EndpointOptions } from '../options/resolved-options.js';
 import { type Clock, systemClock } from '../resilience/clock.js';
-import type { CloseReason, PoolObserver, PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
+import type { CloseReason, ConnectionStats, PoolObserver, PoolState } from '../telemetry/pool-telemetry.js';
 import type { ConnectError } from '../transport/connect-error.js';
 import { Ageing } from './ageing.js';
 import { type ConnectionSource, nothingToLeave, type PoolUser } from './connection-source.js';
@@ -82,7 +82,7 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
     return this.opener.active ? 'connecting' : 'idle';
   }
 
-  stats(): PoolStats {
+  stats(): ConnectionStats {
     return this.report.stats();
   }
 
@@ -95,7 +95,7 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
   acquire(user: PoolUser<Connection>, limitMs: number): () => void {
     const again = user.ticket !== undefined;
     user.ticket ??= this.line.ticket();
-    const member = this.choose();
+    const member = this.choose(user.avoid);
     if (!member || this.line.pending > 0) return this.wait(user, limitMs, again);
     this.figures.waited(0);
     member.give(user);
@@ -290,10 +290,17 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
     return new WaitingLine(this.options.maxPending, this.clock, () => this.figures.timedOut());
   }
 
-  /** The least busy one that may be taken to live. */
-  private choose(): Member<Connection> | undefined {
-    const best = leastBusy(this.shared);
-    const { inspector } = this;
+  /** The least busy one that may be taken to live, and rather another one than `avoid`. */
+  private choose(avoid: Member<Connection> | undefined): Member<Connection> | undefined {
+    const { inspector, shared } = this;
+    if (avoid) {
+      const others = shared.filter(
+        member => member !== avoid && !(member.idle && inspector.outOfTouch(member)),
+      );
+      const other = leastBusy(others);
+      if (other) return other;
+    }
+    const best = leastBusy(shared);
     if (!best?.idle || !inspector.outOfTouch(best)) return best;
     // The call goes to another one meanwhile, or waits. What was checked and not needed is not checked again for nothing.
     const other = leastBusy(this.shared.filter(member => !member.idle || !inspector.outOfTouch(member)));

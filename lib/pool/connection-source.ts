@@ -6,6 +6,8 @@ import type { Verdict } from './trust.js';
 export interface PoolUser<Connection extends PooledConnection> {
   /** Its place among those who wait, given by the first `acquire`: whoever comes again stands in front of later ones. */
   ticket?: number;
+  /** Not this one if there is room on another. */
+  readonly avoid?: Member<Connection>;
   /** Sends on this connection, now: there is room for exactly this one. */
   use(member: Member<Connection>): void;
   fail(failure: PoolFailure): void;

@@ -1,5 +1,5 @@
 import { DurationHistogram } from '../telemetry/durations.js';
-import type { CloseReason, PoolStats } from '../telemetry/pool-telemetry.js';
+import type { CloseReason, ConnectionStats } from '../telemetry/pool-telemetry.js';
 
 /** What a pool has done since it was made. */
 export class PoolFigures {
@@ -39,7 +39,10 @@ export class PoolFigures {
     this.uses.record(ms);
   }
 
-  snapshot(): Pick<PoolStats, 'created' | 'closed' | 'acquireTimeouts' | 'waitMs' | 'createMs' | 'useMs'> {
+  snapshot(): Pick<
+    ConnectionStats,
+    'created' | 'closed' | 'acquireTimeouts' | 'waitMs' | 'createMs' | 'useMs'
+  > {
     return {
       created: this.created,
       closed: Object.freeze({ ...this.closed }),

@@ -1,6 +1,6 @@
 import type { EndpointOptions } from '../options/resolved-options.js';
 import type { Clock } from '../resilience/clock.js';
-import type { PoolStats } from '../telemetry/pool-telemetry.js';
+import type { ConnectionStats } from '../telemetry/pool-telemetry.js';
 import { ConnectError } from '../transport/connect-error.js';
 import type { LeaseDesk } from './lease-desk.js';
 import type { Member, PooledConnection } from './member.js';
@@ -26,7 +26,7 @@ export interface PoolParts<Connection extends PooledConnection> {
 export class PoolReport<Connection extends PooledConnection> {
   constructor(private readonly parts: PoolParts<Connection>) {}
 
-  stats(): PoolStats {
+  stats(): ConnectionStats {
     const { options, members, shared, line, desk, opener, figures } = this.parts;
     const { minConnections: min, maxConnections: max, maxLeases } = options;
     const size = shared.length;

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ConnectError } from '../transport/connect-error.js';
 import type { HeldLease, LeakObserver } from './leases.js';
-import type { PoolObserver, PoolState } from './pool-telemetry.js';
+import type { PoolObserver, PoolState, SendObserver } from './pool-telemetry.js';
 
 /** What the log needs of a drain's report. */
 interface Drained {
@@ -16,7 +16,7 @@ interface Drained {
  * One client's log lines, through Nest's logger with the context `Milvus:<name>`. A change of state once, at `log` or
  * `warn`; single connections at `debug`; nothing per call.
  */
-export class ClientLog implements PoolObserver, LeakObserver {
+export class ClientLog implements PoolObserver, SendObserver, LeakObserver {
   private readonly logger: Logger;
   private lastError?: ConnectError;
 
@@ -54,6 +54,13 @@ export class ClientLog implements PoolObserver, LeakObserver {
   connectFailed(error: ConnectError): void {
     this.lastError = error;
     this.write('debug', `connecting failed: ${error.message}`);
+  }
+
+  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void {
+    this.write(
+      'debug',
+      `${rpc} failed (attempt ${attempts}), is sent again in ${Math.round(pauseMs)} ms: ${why}`,
+    );
   }
 
   leaseLeaked({ ageMs, stack }: HeldLease): void {

@@ -2,7 +2,7 @@ import { type Observable, Subject } from 'rxjs';
 import type { ConnectError } from '../transport/connect-error.js';
 import type { ClientLog } from './client-log.js';
 import type { HeldLease, LeakObserver } from './leases.js';
-import type { CloseReason, PoolObserver, PoolState } from './pool-telemetry.js';
+import type { CloseReason, PoolObserver, PoolState, SendObserver } from './pool-telemetry.js';
 
 /** What happens in the pool of a client; frozen. */
 export type PoolEvent = { readonly client: string } & (
@@ -25,7 +25,7 @@ export type PoolEvent = { readonly client: string } & (
 type WithoutClient<Event> = Event extends unknown ? Omit<Event, 'client'> : never;
 
 /** Tells the log and the subscribers of one client what happens in its pool. */
-export class PoolEvents implements PoolObserver, LeakObserver {
+export class PoolEvents implements PoolObserver, SendObserver, LeakObserver {
   readonly events$: Observable<PoolEvent>;
   private readonly subject = new Subject<PoolEvent>();
 
@@ -54,6 +54,10 @@ export class PoolEvents implements PoolObserver, LeakObserver {
   connectFailed(error: ConnectError): void {
     this.log.connectFailed(error);
     this.publish({ type: 'connect-failed', error });
+  }
+
+  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void {
+    this.log.retrying(rpc, attempts, pauseMs, why);
   }
 
   leaseLeaked(lease: HeldLease): void {

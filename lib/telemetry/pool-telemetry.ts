@@ -18,8 +18,24 @@ export type PoolState = 'idle' | 'connecting' | 'ready' | 'degraded' | 'unavaila
  */
 export type CloseReason = 'idle' | 'lifetime' | 'reconnect' | 'released' | 'failed' | 'goaway' | 'drain';
 
-/** A snapshot of the pool; frozen. */
-export interface PoolStats {
+/** What was sent, and sent again. */
+export interface SendStats {
+  /** RPCs that were sent: a call is one or more of them. */
+  readonly rpcs: number;
+  /** How often any of them was sent. */
+  readonly attempts: number;
+  /** Of these, all but the first of each RPC. */
+  readonly retries: number;
+  /** How often the function of an `execute()` ran again. */
+  readonly reruns: number;
+  /** Retries that the budget refused. */
+  readonly budgetRefusals: number;
+  /** RPCs that were to change something, and ended without anybody knowing whether they did. */
+  readonly unknownOutcomes: number;
+}
+
+/** Of the connections of a pool, and of those who wait for them. */
+export interface ConnectionStats {
   /** The connections that all calls share. */
   readonly connections: {
     /** Open, and taking calls. */
@@ -61,6 +77,14 @@ export interface PoolStats {
   readonly useMs: Durations;
 }
 
+/** A snapshot of the pool; frozen. */
+export interface PoolStats extends ConnectionStats {
+  /** Public methods of this client that were called, and admitted, since it was made. */
+  readonly calls: number;
+  /** Since the pool was made. */
+  readonly sends: SendStats;
+}
+
 /** Is told what happens in a pool; must not throw. */
 export interface PoolObserver {
   stateChanged(from: PoolState, to: PoolState): void;
@@ -69,4 +93,15 @@ export interface PoolObserver {
   /** @param detail in words */
   connectionClosed(address: string, reason: CloseReason, detail: string): void;
   connectFailed(error: ConnectError): void;
+}
+
+/** Is told what happens to RPCs; must not throw. */
+export interface SendObserver {
+  /**
+   * One failed, and is sent again after a pause.
+   *
+   * @param attempts so far
+   * @param why in words
+   */
+  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void;
 }

@@ -5,6 +5,7 @@ export interface ResponseStatus {
   error_code?: string | number;
   reason?: string;
   retriable?: boolean;
+  extra_info?: Readonly<Record<string, string>> | null;
 }
 
 /** The places in an answer where a status may stand; a test compares them with the SDK's protobuf definition. */
@@ -38,4 +39,19 @@ export function refusalIn(answer: Answer): ResponseStatus | undefined {
 /** Milvus's numeric code; servers before 2.3 have none. */
 export function codeOf({ code }: ResponseStatus): number | undefined {
   return Number(code) || undefined;
+}
+
+/** Milvus's rate limit refused the request, before anything of it was executed. */
+export function isRateLimit(status: ResponseStatus): boolean {
+  return codeOf(status) === 8 || status.error_code === 'RateLimit';
+}
+
+/** Nothing, which protobuf reads as a status of success. */
+const NO_FIELDS = Buffer.alloc(0);
+/** As that, in field 1, where answers carry their status. */
+const EMPTY_STATUS = Buffer.from([0x0a, 0x00]);
+
+/** The answer of this method to a request that succeeded. For methods that answer a status, and nothing besides. */
+export function asSuccess(answer: Answer, method: { deserialize(message: Buffer): object }): object {
+  return method.deserialize(answer.status || answer.alter_status ? EMPTY_STATUS : NO_FIELDS);
 }

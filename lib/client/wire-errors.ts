@@ -1,0 +1,77 @@
+import type { RpcError } from '../endpoint/rpc.js';
+import { MilvusConfigurationError } from '../errors/configuration-errors.js';
+import {
+  MilvusAuthenticationError,
+  MilvusConnectionError,
+  MilvusDeadlineExceededError,
+  MilvusOutcomeUnknownError,
+  MilvusUnavailableError,
+} from '../errors/connection-errors.js';
+import type { MilvusError } from '../errors/milvus-error.js';
+import type { AttemptFailure } from '../transport/attempt.js';
+import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
+import { deadlineError } from './end-errors.js';
+import { about, contextOf, effort, type FailedCall } from './failed-call.js';
+import { fromGrpcStatus } from './server-errors.js';
+
+/** What leaves a call whose RPC was sent, or nearly, and got no message for an answer. */
+export function fromAttempt(
+  error: RpcError,
+  authority: string,
+  attempt: AttemptFailure,
+  call: FailedCall,
+): MilvusError {
+  const context = contextOf(call, { grpcCode: attempt.code, cause: error });
+  const where = `${about(call)}: ${error.rpc} to ${authority}`;
+  const { code, origin, notGrpc } = attempt;
+  if (code === GrpcCode.UNAUTHENTICATED) {
+    const message = `${where}: Milvus refused the credentials (${attempt.message}). Check \`username\` and \`password\`, or \`token\``;
+    return new MilvusAuthenticationError(message, context);
+  }
+  if (notGrpc && code !== GrpcCode.UNAVAILABLE)
+    return new MilvusUnavailableError(`${where}: ${attempt.message}. Check \`address\``, context);
+  if (origin === 'caller') {
+    return code === GrpcCode.DEADLINE_EXCEEDED
+      ? deadlineError(call, error)
+      : new MilvusConfigurationError(`${about(call)} was not sent: ${attempt.message}`, context);
+  }
+  const fate =
+    attempt.processed === 'no' ? 'Milvus did not execute it' : 'Whether Milvus executed it is not known';
+  if (code === GrpcCode.DEADLINE_EXCEEDED) {
+    const message = `${where}: Milvus itself ran out of time (${attempt.message}). ${fate}`;
+    return new MilvusDeadlineExceededError(message, context);
+  }
+  const unavailable = origin === 'server' && (code === GrpcCode.UNAVAILABLE || code === GrpcCode.CANCELLED);
+  const said = origin === 'transport' ? attempt.message : `${grpcCodeName(code)}: ${attempt.message}`;
+  const what = unavailable ? `Milvus is not available (${attempt.message})` : said;
+  if (call.outcomeUnknown && !call.repeatable) return outcomeUnknown(`${where}: ${what}`, error, call);
+  if (unavailable || origin === 'transport') {
+    const message = `${where}: ${what}${effort(call)}. ${fate}`;
+    return attempt.unreadable
+      ? new MilvusConnectionError(message, context)
+      : new MilvusUnavailableError(message, context);
+  }
+  return fromGrpcStatus(`${where}: ${what}${remedies[code] ?? ''}`, error, call);
+}
+
+const remedies: Readonly<Record<number, string>> = {
+  [GrpcCode.UNIMPLEMENTED]: '. This server is too old for it, or not Milvus',
+  [GrpcCode.PERMISSION_DENIED]: '. Grant the privilege to a role of this user',
+};
+
+/** A write that may not be sent twice is lost somewhere between here and Milvus, or on its way back. */
+export function outcomeUnknown(what: string, error: RpcError, call: FailedCall): MilvusOutcomeUnknownError {
+  const message = `${what}. Whether Milvus executed it is not known, and it was not sent again because that could do it twice. ${advice[error.rpc] ?? OTHER_ADVICE}`;
+  return new MilvusOutcomeUnknownError(message, contextOf(call, { grpcCode: error.code, cause: error }));
+}
+
+/** What is safe to do next. */
+const advice: Readonly<Record<string, string>> = {
+  Insert:
+    'Look the rows up by a key of your own and insert those that are missing; rows with primary keys of your own can be repeated by upsert()',
+  Upsert:
+    'Rows with primary keys of your own can be upserted again: with({ idempotent: true }) does that by itself',
+  Delete:
+    'Delete again if nobody can have inserted such rows meanwhile: with({ idempotent: true }) does that by itself',
+};
+const OTHER_ADVICE = 'Look whether it has taken effect before you repeat it';

@@ -1,0 +1,235 @@
+import { type ConnectionSource, nothingToLeave, type PoolUser } from '../pool/connection-source.js';
+import type { Member } from '../pool/member.js';
+import type { PoolFailure } from '../pool/pool-failure.js';
+import type { Clock, Scheduled } from '../resilience/clock.js';
+import type { RetryBudget } from '../resilience/retry-budget.js';
+import { type NoRetry, RetrySchedule } from '../resilience/retry-schedule.js';
+import { mayRepeat, type Repeatability, type Setback } from '../resilience/setback.js';
+import type { Attempt, AttemptOutcome } from '../transport/attempt.js';
+import type { Http2Connection } from '../transport/http2-connection.js';
+import { asSuccess, refusalIn } from './response-status.js';
+import { type Delivered, type Rpc, type RpcCall, RpcError, type RpcUnderWay } from './rpc.js';
+import { answersExists, repeatabilityOfRequest } from './rpc-catalogue.js';
+import { callEnded, poolError, unreadable, wireError } from './rpc-errors.js';
+import type { SendFigures } from './send-figures.js';
+import { saysExists, setbackOfFailure, setbackOfStatus } from './setback.js';
+import { verdictOf } from './verdict.js';
+
+/** What every delivery of an endpoint needs. */
+export interface DeliveryRoute {
+  readonly pool: ConnectionSource<Http2Connection>;
+  readonly budget: RetryBudget;
+  readonly figures: SendFigures;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Told of each pause before another attempt. */
+  readonly onRetry: (rpc: string, attempts: number, pauseMs: number, why: string) => void;
+}
+
+/**
+ * One RPC on its way: it waits for a connection, is sent, and where its nature and the fate of the attempt allow it is sent
+ * again, all within its deadline. It settles once.
+ */
+export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
+  ticket?: number;
+  /** A retry goes to another connection if there is one. */
+  avoid?: Member<Http2Connection>;
+  private readonly endsAt: number;
+  private source: ConnectionSource<Http2Connection>;
+  private resolve!: (answer: object) => void;
+  private reject!: (error: RpcError) => void;
+  private forget!: () => void;
+  private attempts = 0;
+  /** It is in one place at a time: in the line, on the wire, or between two attempts. */
+  private leaveLine?: () => void;
+  private attempt?: Attempt;
+  private pause?: Scheduled;
+  /** An attempt that is over may have been executed. */
+  private doubtful = false;
+  private wentElsewhere = false;
+  private schedule?: RetrySchedule;
+  private stoppedBy?: NoRetry;
+
+  constructor(
+    private readonly rpc: Rpc,
+    private readonly message: Uint8Array,
+    private readonly call: RpcCall,
+    private readonly route: DeliveryRoute,
+  ) {
+    this.endsAt = Math.min(route.clock.now() + rpc.timeoutMs, call.deadline.at);
+    this.source = call.connections ?? route.pool;
+  }
+
+  /** @throws RpcError when there is no answer */
+  begin(): Promise<object> {
+    return new Promise((resolve, reject) => {
+      if (this.call.ended) return reject(callEnded(this.rpc));
+      this.resolve = resolve;
+      this.reject = reject;
+      this.forget = this.call.begin(this);
+      this.find();
+    });
+  }
+
+  cancel(): void {
+    // Its outcome follows.
+    if (this.attempt) return this.attempt.cancel();
+    this.leaveLine?.();
+    this.pause?.cancel();
+    this.end(callEnded(this.rpc));
+  }
+
+  unsent(): PoolFailure | undefined {
+    return this.leaveLine && this.source.whyNone();
+  }
+
+  get sends(): number {
+    return this.attempts;
+  }
+
+  get writes(): boolean {
+    return this.rpc.method.repeatability !== 'read';
+  }
+
+  get uncertain(): boolean {
+    return this.doubtful || this.attempt !== undefined;
+  }
+
+  /** @internal The pool has room for it. */
+  use(member: Member<Http2Connection>): void {
+    const { rpc, call, route, message } = this;
+    this.leaveLine = undefined;
+    const sentAt = route.clock.now();
+    route.figures.sent(++this.attempts);
+    if (this.attempts === 1) route.budget.called(sentAt);
+    const timeoutMs = Math.max(0, this.endsAt - sentAt);
+    const metadata = { ...call.metadata, ...rpc.metadata };
+    this.attempt = member.connection.send({ path: rpc.method.path, message, metadata, timeoutMs });
+    void this.attempt.outcome.then(outcome => this.ended(outcome, member, sentAt));
+  }
+
+  /** @internal The pool has none. */
+  fail(failure: PoolFailure): void {
+    this.leaveLine = undefined;
+    if (failure.reason === 'released' && !this.call.ended) {
+      this.source = this.route.pool;
+      this.ticket = undefined;
+      return this.find();
+    }
+    this.end(poolError(this.rpc.method.name, failure, this.delivered()));
+  }
+
+  private find(): void {
+    this.leaveLine = nothingToLeave;
+    const leave = this.source.acquire(this, this.timeLeftMs());
+    if (this.leaveLine) this.leaveLine = leave;
+  }
+
+  private timeLeftMs(): number {
+    return Math.max(0, this.endsAt - this.route.clock.now());
+  }
+
+  private ended(outcome: AttemptOutcome, member: Member<Http2Connection>, sentAt: number): void {
+    this.attempt = undefined;
+    this.source.ended(member, verdictOf(outcome, this.call.deadline), sentAt);
+    this.avoid = member;
+    if (outcome.ok) return this.answered(outcome.message, sentAt);
+    const setback = setbackOfFailure(outcome);
+    if (setback.fate === 'unknown') this.doubtful = true;
+    if (this.mayGoElsewhere(setback, member)) {
+      this.wentElsewhere = true;
+      return this.find();
+    }
+    // Only an answer tells how long the next one may take to come.
+    const answerMs = outcome.origin === 'server' ? this.route.clock.now() - sentAt : 0;
+    if (this.mayRetry(setback, answerMs, outcome.message)) return;
+    this.end(wireError(this.rpc, member.connection.authority, outcome, this.delivered()));
+  }
+
+  private answered(message: Buffer, sentAt: number): void {
+    const { rpc } = this;
+    const { method } = rpc;
+    let answer: object;
+    try {
+      answer = method.deserialize(message);
+    } catch (error) {
+      this.doubtful = true;
+      return this.end(unreadable(rpc, error as Error, this.delivered()));
+    }
+    const refusal = refusalIn(answer);
+    if (!refusal) return this.succeed(answer);
+    if (this.doubtful && answersExists(method.name) && saysExists(refusal)) {
+      return this.succeed(asSuccess(answer, method));
+    }
+    const setback = setbackOfStatus(refusal, method.name, rpc.request);
+    const answerMs = this.route.clock.now() - sentAt;
+    if (this.mayRetry(setback, answerMs, refusal.reason ?? '')) return;
+    rpc.delivered = this.delivered();
+    this.over();
+    this.resolve(answer);
+  }
+
+  /**
+   * Its connection takes no calls any more, and HTTP/2 proves that the server did not look at this one: it takes its place in
+   * the line again, as if it had not been sent. Once; whom that meets again is in trouble of another kind.
+   */
+  private mayGoElsewhere(setback: Setback, { connection }: Member<Http2Connection>): boolean {
+    return (
+      setback.fate === 'not-processed' &&
+      setback.hope !== 'none' &&
+      !connection.open &&
+      !this.wentElsewhere &&
+      !this.call.ended
+    );
+  }
+
+  /**
+   * Prepares another attempt if there may be one.
+   *
+   * @param answerMs what the server took to answer the one that failed; 0 if it did not
+   */
+  private mayRetry(setback: Setback, answerMs: number, why: string): boolean {
+    const { call, rpc, route } = this;
+    if (call.ended || call.retry === false) return false;
+    if (setback.hope === 'none' || !mayRepeat(setback, this.repeatability)) return false;
+    this.schedule ??= new RetrySchedule(call.retry, route.budget, route.random);
+    const now = route.clock.now();
+    const pause = this.schedule.next(setback.hope, { now, remainingMs: this.endsAt - now, answerMs });
+    if (typeof pause === 'string') {
+      this.stoppedBy = pause;
+      if (pause === 'budget') route.figures.refusedByBudget();
+      return false;
+    }
+    route.onRetry(rpc.method.name, this.attempts, pause, why);
+    this.pause = route.clock.schedule(() => {
+      this.pause = undefined;
+      this.find();
+    }, pause);
+    return true;
+  }
+
+  private get repeatability(): Repeatability {
+    const { method, request } = this.rpc;
+    return this.call.idempotent ? 'read' : repeatabilityOfRequest(method, request);
+  }
+
+  private delivered(): Delivered {
+    const { attempts, doubtful: uncertain, writes, repeatability, stoppedBy } = this;
+    return { attempts, uncertain, writes, repeatable: repeatability !== 'once', stoppedBy };
+  }
+
+  private succeed(answer: object): void {
+    this.forget();
+    this.resolve(answer);
+  }
+
+  private end(error: RpcError): void {
+    this.over();
+    this.reject(error);
+  }
+
+  private over(): void {
+    if (this.doubtful && this.writes) this.route.figures.endedUnknown();
+    this.forget();
+  }
+}

@@ -1,0 +1,37 @@
+import type { PoolFailure } from '../pool/pool-failure.js';
+import type { AttemptFailure } from '../transport/attempt.js';
+import { GrpcCode } from '../transport/grpc-status.js';
+import { type Delivered, type Rpc, RpcError } from './rpc.js';
+
+/** It fits no message. */
+export function unserializable({ method }: Rpc, error: Error): RpcError {
+  // The words of grpc-js, here and below.
+  const details = `Request message serialization failure: ${error.message}`;
+  return new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'request' }, { cause: error });
+}
+
+export function unreadable({ method }: Rpc, error: Error, delivered: Delivered): RpcError {
+  const details = `Response message parsing error: ${error.message}`;
+  return new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'answer' }, { cause: error, delivered });
+}
+
+export function callEnded({ method }: Rpc): RpcError {
+  return new RpcError(method.name, GrpcCode.CANCELLED, 'its call has ended', { at: 'call' });
+}
+
+export function wireError(
+  { method }: Rpc,
+  authority: string,
+  attempt: AttemptFailure,
+  delivered: Delivered,
+): RpcError {
+  const failure = { at: 'wire', authority, attempt } as const;
+  return new RpcError(method.name, attempt.code, attempt.message, failure, { delivered });
+}
+
+/** It found no connection, or no lease. */
+export function poolError(rpc: string, pool: PoolFailure, delivered?: Delivered): RpcError {
+  const away = pool.reason === 'unreachable' || pool.reason === 'lease-lost';
+  const code = away ? GrpcCode.UNAVAILABLE : GrpcCode.RESOURCE_EXHAUSTED;
+  return new RpcError(rpc, code, pool.message, { at: 'pool', pool }, { delivered });
+}
