@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { PooledMilvusClient } from '../../../lib/client/pooled-milvus-client.js';
-import { type ResponseStatus, refusalIn } from '../../../lib/client/response-status.js';
+import { type ResponseStatus, refusalIn } from '../../../lib/endpoint/response-status.js';
 import { resolveClientOptions } from '../../../lib/options/resolve-options.js';
 import { MilvusLite } from '../../../lib/testing/index.js';
 import { MilvusStandalone } from '../../support/milvus-standalone.js';

@@ -5,10 +5,12 @@ import { type INestApplication, Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { ConsistencyLevelEnum } from '@zilliz/milvus2-sdk-node';
 import { getMilvusToken, type PooledMilvusClient } from '../../../lib/index.js';
 import { optionDefaults } from '../../../lib/options/defaults.js';
 import { MilvusLite } from '../../../lib/testing/index.js';
-import { eventuallyResolves } from '../../support/pooled-client.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
+import { closeClients, eventuallyResolves, pooledClient } from '../../support/pooled-client.js';
 import { codeBesideRegions, snippetsOf } from '../../support/snippets.js';
 
 const root = join(import.meta.dirname, '../../..');
@@ -153,6 +155,44 @@ describe('its examples', () => {
     expect(figures(client)).toMatchObject({ inFlight: 0, pending: 0, acquireTimeouts: 0 });
     expect(figures(client).use).toBeGreaterThan(0);
     expect((await client.count({ collection_name })).data).toBe(3);
+  });
+
+  it('retries: what may be done twice, and what may not', async () => {
+    const { append, put, replaceAll } = await import('./retries.js');
+    const client = apps[0]!.get<PooledMilvusClient>(getMilvusToken());
+    const ids = async () => {
+      const { data } = await client.query({
+        collection_name,
+        filter: 'id >= 10',
+        output_fields: ['id'],
+        consistency_level: ConsistencyLevelEnum.Strong,
+      });
+      return data.map(({ id }) => Number(id)).sort();
+    };
+    const row = (id: number) => ({ id, vector });
+
+    await put(client, [row(10)]);
+    await append(client, [row(11)]);
+    expect(await ids()).toEqual([10, 11]);
+
+    // The first row is stored, its answer lost.
+    const proxy = await FaultProxy.start({ target: milvus.address });
+    const behind = pooledClient(proxy.address);
+    await behind.describeCollection({ collection_name, cache: true });
+    proxy.pause('toClient');
+    const appending = append(behind, [row(12), row(13)]);
+    await eventuallyResolves(async () => expect(await ids()).toEqual([10, 11, 12, 13]));
+    proxy.reset();
+    proxy.resume();
+    await appending;
+    expect(await ids()).toEqual([10, 11, 12, 13]);
+    await closeClients();
+    await proxy.stop();
+
+    // Two seconds are short for a machine that stalls.
+    await eventuallyResolves(async () => expect(await replaceAll(client, 'id >= 10', [row(14)])).toBe(1));
+    expect(await ids()).toEqual([14]);
+    await client.delete({ collection_name, ids: [14] });
   });
 
   it('fallback', async () => {
