@@ -47,6 +47,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   /** An attempt that is over may have been executed. */
   private doubtful = false;
   private wentElsewhere = false;
+  private cancelled = false;
   private schedule?: RetrySchedule;
   private stoppedBy?: NoRetry;
 
@@ -72,6 +73,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   cancel(): void {
+    this.cancelled = true;
     // Its outcome follows.
     if (this.attempt) return this.attempt.cancel();
     this.leaveLine?.();
@@ -111,7 +113,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   /** @internal The pool has none. */
   fail(failure: PoolFailure): void {
     this.leaveLine = undefined;
-    if (failure.reason === 'released' && !this.call.ended) {
+    if (failure.reason === 'released') {
       this.source = this.route.pool;
       this.ticket = undefined;
       return this.find();
@@ -179,7 +181,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
       setback.hope !== 'none' &&
       !connection.open &&
       !this.wentElsewhere &&
-      !this.call.ended
+      !this.cancelled
     );
   }
 
@@ -190,7 +192,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
    */
   private mayRetry(setback: Setback, answerMs: number, why: string): boolean {
     const { call, rpc, route } = this;
-    if (call.ended || call.retry === false) return false;
+    if (this.cancelled || call.retry === false) return false;
     if (setback.hope === 'none' || !mayRepeat(setback, this.repeatability)) return false;
     this.schedule ??= new RetrySchedule(call.retry, route.budget, route.random);
     const now = route.clock.now();
