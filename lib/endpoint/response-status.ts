@@ -51,7 +51,7 @@ const NO_FIELDS = Buffer.alloc(0);
 /** As that, in field 1, where answers carry their status. */
 const EMPTY_STATUS = Buffer.from([0x0a, 0x00]);
 
-/** The answer of this method to a request that succeeded. For methods that answer a status, and nothing besides. */
+/** The answer of this method to a request that succeeded; of what else it may tell there is nothing in it. */
 export function asSuccess(answer: Answer, method: { deserialize(message: Buffer): object }): object {
   return method.deserialize(answer.status || answer.alter_status ? EMPTY_STATUS : NO_FIELDS);
 }

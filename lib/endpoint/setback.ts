@@ -35,8 +35,9 @@ export function setbackOfFailure(failure: AttemptFailure): Setback {
 function ofGrpcStatus({ code, notGrpc }: AttemptFailure): Setback {
   if (code === GrpcCode.UNAVAILABLE || code === GrpcCode.CANCELLED)
     return { fate: 'unknown', hope: 'transient' };
-  // Whoever does not speak gRPC is not Milvus, and a proxy that has lost it says UNAVAILABLE.
-  return notGrpc || refusals.has(code) ? REFUSED : { fate: 'unknown', hope: 'none' };
+  // Whoever does not speak gRPC is not Milvus; but UNKNOWN, as HTTP 500, may come from a proxy that has handed the request on.
+  const refused = refusals.has(code) || (notGrpc && code !== GrpcCode.UNKNOWN);
+  return refused ? REFUSED : { fate: 'unknown', hope: 'none' };
 }
 
 function ofTransport({ code, processed, unreadable }: AttemptFailure): Setback {
