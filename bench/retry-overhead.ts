@@ -87,7 +87,7 @@ function sendOnce(rpc: Rpc): Promise<object> {
       const attempt = taken.connection.send({ path: rpc.method.path, message, metadata, timeoutMs });
       const outcome = await attempt.outcome;
       pool.ended(taken, 'answered', sentAt);
-      forget();
+      forget(false);
       if (outcome.ok) resolve(rpc.method.deserialize(outcome.message));
       else reject(new Error(outcome.message));
     };

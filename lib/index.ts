@@ -1,4 +1,4 @@
-export type { MilvusCallOptions } from './client/call-scope.js';
+export type { MilvusCallOptions, MilvusExecuteOptions } from './client/call-scope.js';
 export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
 export type { MilvusLease } from './client/milvus-lease.js';
 export type { MilvusAcquireOptions, MilvusPool } from './client/milvus-pool.js';

@@ -2,6 +2,7 @@ import { RpcError } from '../endpoint/rpc.js';
 import { MilvusError } from '../errors/milvus-error.js';
 import { MilvusRequestError } from '../errors/request-error.js';
 import type { CallFailure } from './call-failure.js';
+import { deadlineError } from './end-errors.js';
 import { about, contextOf, type FailedCall, withDelivered } from './failed-call.js';
 import { fromPool, refusedError } from './pool-errors.js';
 import { fromGrpcStatus, fromStatus } from './server-errors.js';
@@ -54,6 +55,8 @@ function fromRpcError(error: RpcError, of: FailedCall): MilvusError {
       return fromAttempt(error, failure.authority, failure.attempt, call);
     case 'pool':
       return fromPool(failure.pool, call);
+    case 'line':
+      return deadlineError(call, error);
     case 'answer': {
       const what = `${about(call)}: ${error.rpc}: ${error.details}`;
       if (call.outcomeUnknown && !call.repeatable) return outcomeUnknown(what, error, call);

@@ -10,6 +10,8 @@ export interface CallLimit {
   timeoutMs: number;
   /** For messages, e.g. `timeouts.readMs`. */
   setBy: string;
+  /** The whole, of which `timeoutMs` is what an `execute()` has left for one of its calls. */
+  wholeMs?: number;
 }
 
 type LimitingScope = Pick<CallScope, 'timeoutMs' | 'within'>;
@@ -42,12 +44,12 @@ export class CallLimits {
   }
 
   /** Of `execute()`: what it asks for, or else the longest there is. */
-  ofExecute(timeoutMs: number | undefined, within: CallScope['within']): CallLimit {
+  ofExecute(timeoutMs: number | undefined, scope: LimitingScope): CallLimit {
     const own =
       timeoutMs === undefined
         ? this.classes.wait
         : { ...limitOf(timeoutMs), setBy: '`execute({ timeoutMs })`' };
-    return narrowed(own, { within });
+    return narrowed(own, scope);
   }
 
   /** Of one RPC within a call: a method that waits for minutes does not wait for one lost answer as long. */
@@ -62,7 +64,9 @@ export function narrowed(limit: CallLimit, { timeoutMs = Infinity, within }: Lim
   const own = timeoutMs < limit.timeoutMs ? { timeoutMs, setBy: '`with({ timeoutMs })`' } : limit;
   if (!within) return own;
   const leftMs = within.deadline.remainingMs();
-  return leftMs < own.timeoutMs ? { timeoutMs: leftMs, setBy: within.request.limit.setBy } : own;
+  if (leftMs >= own.timeoutMs) return own;
+  const { setBy, timeoutMs: wholeMs } = within.request.limit;
+  return { timeoutMs: leftMs, setBy, wholeMs };
 }
 
 /** A limit that our own code asks for. */

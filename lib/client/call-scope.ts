@@ -37,8 +37,12 @@ export interface CallScope {
   readonly errors: 'throw' | 'status';
   /** The lease whose connection its calls go over. */
   readonly lease?: HeldConnection;
+  /** They are a part of a function that runs once more. */
+  readonly rerun?: boolean;
   /** The `execute()` that its calls are a part of. */
   readonly within?: Call;
+  /** The run of its function; once that has failed nothing is to be begun for it. */
+  readonly run?: { over: boolean };
 }
 
 type Check = (value: unknown) => string | undefined;
@@ -97,6 +101,10 @@ function checkCallOptions<Options extends object>(
   known: Readonly<Record<keyof Options, Check>>,
   { client, method }: Where,
 ): void {
+  if (typeof options !== 'object' || options === null) {
+    const message = `Milvus client "${client}": ${method}(): the options must be an object`;
+    throw new MilvusConfigurationError(message, { client, method });
+  }
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(known, name) ? known[name as keyof Options] : undefined;
     const fault = check

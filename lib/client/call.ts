@@ -59,10 +59,14 @@ export class Call implements RpcCall, Expiring {
   usedSchema?: { key: string; description: CollectionDescription };
   /** Hardly ever more than one. */
   private rpcs: RpcUnderWay[] = [];
+  /** Of an `execute()`: the calls of its function that are under way. */
+  private parts?: Set<Call>;
+  private onQuiet: () => void = () => {};
   private over = false;
   private partly = false;
   private doubted = false;
   private endedBy?: Error;
+  private followed?: Promise<unknown>;
   private rejectCaller: (error: Error) => void = () => {};
 
   constructor(
@@ -72,8 +76,10 @@ export class Call implements RpcCall, Expiring {
   ) {
     const { limit, scope } = request;
     this.deadline = new Deadline(limit.timeoutMs, clock);
-    owner.timers.start(this, limit.timeoutMs);
+    // What is a part of an execute() ends with it.
+    if (limit.wholeMs === undefined) owner.timers.start(this, limit.timeoutMs);
     for (const signal of scope.signals ?? []) signal.addEventListener('abort', this);
+    scope.within?.partBegan(this);
   }
 
   get method(): string {
@@ -94,6 +100,10 @@ export class Call implements RpcCall, Expiring {
     return this.request.scope.retry;
   }
 
+  get rerun(): boolean {
+    return this.request.scope.rerun ?? false;
+  }
+
   get idempotent(): boolean {
     return this.request.scope.idempotent ?? false;
   }
@@ -104,7 +114,7 @@ export class Call implements RpcCall, Expiring {
 
   /** Its time is up. @internal */
   expire(): void {
-    this.end(this.owner.deadlineError(this, this.unsent()));
+    this.endAll(call => this.owner.deadlineError(call, call.unsent()));
   }
 
   get ended(): boolean {
@@ -122,22 +132,26 @@ export class Call implements RpcCall, Expiring {
    * between two RPCs of a polling loop. Results and errors are converted here, and nowhere else.
    */
   follow<Result>(work: PromiseLike<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
+    const followed = new Promise<Result>((resolve, reject) => {
       this.rejectCaller = reject;
       if (this.endedBy) reject(this.endedBy);
       work.then(
         result => {
-          this.finish();
           const swallowed = this.failures.length > 0 && this.owner.swallowedError(this);
+          this.finish();
           if (swallowed) reject(swallowed);
           else resolve(result);
         },
         thrown => {
+          // Before what is under way besides is cancelled and forgotten.
+          const error = this.owner.toError(this, thrown);
           this.finish();
-          reject(this.owner.toError(this, thrown));
+          reject(error);
         },
       );
     });
+    this.followed = followed;
+    return followed;
   }
 
   /** Ends the call before its work is done: rejects it with this error, and cancels its RPCs. */
@@ -152,22 +166,58 @@ export class Call implements RpcCall, Expiring {
   finish(): void {
     if (this.over) return;
     this.over = true;
-    this.owner.timers.stop(this, this.request.limit.timeoutMs);
+    const { limit } = this.request;
+    if (limit.wholeMs === undefined) this.owner.timers.stop(this, limit.timeoutMs);
     for (const signal of this.request.scope.signals ?? []) signal.removeEventListener('abort', this);
     const { rpcs } = this;
     this.rpcs = [];
     for (const rpc of rpcs) rpc.cancel();
+    this.request.scope.within?.partEnded(this);
     this.owner.callEnded(this);
   }
 
-  begin(rpc: RpcUnderWay): () => void {
+  begin(rpc: RpcUnderWay): (outcomeUnknown: boolean) => void {
     this.rpcs.push(rpc);
-    const forgetToo = this.request.scope.within?.begin(rpc);
-    return () => {
+    return outcomeUnknown => {
       this.rpcs = this.rpcs.filter(each => each !== rpc);
-      if (rpc.sends > 0) this.partly = true;
-      forgetToo?.();
+      if (rpc.sends > 0) this.noteSent();
+      if (outcomeUnknown) this.noteDoubt();
     };
+  }
+
+  /**
+   * Ends its parts, but for those of which Milvus may be executing something that changes it: resolves when they have ended too, which
+   * is by this one's deadline.
+   */
+  quiet(end: (part: Call) => Error): Promise<void> {
+    for (const part of this.partsUnderWay) if (!part.outcomeUnknown) part.endUnseen(end(part));
+    if (!this.parts?.size) return Promise.resolve();
+    return new Promise(resolve => {
+      this.onQuiet = resolve;
+    });
+  }
+
+  /** This one first, so that whoever waits for it does not go on with the end of a part. */
+  private endAll(error: (call: Call) => Error): void {
+    const parts = this.partsUnderWay;
+    this.end(error(this));
+    for (const part of parts) part.endUnseen(error(part));
+  }
+
+  /** Nobody may be waiting for it any more. */
+  private endUnseen(error: Error): void {
+    this.followed?.catch(() => {});
+    this.end(error);
+  }
+
+  private partBegan(part: Call): void {
+    this.parts ??= new Set();
+    this.parts.add(part);
+  }
+
+  private partEnded(part: Call): void {
+    this.parts?.delete(part);
+    if (this.parts?.size === 0) this.onQuiet();
   }
 
   /** Keeps what came of an RPC, whatever the SDK's code makes of it. */
@@ -179,7 +229,8 @@ export class Call implements RpcCall, Expiring {
   }
 
   failed({ name, repeatability }: RpcKind, error: RpcError): void {
-    const sent = error.failure.at === 'wire' || error.failure.at === 'answer';
+    const { at } = error.failure;
+    const sent = at === 'wire' || at === 'answer' || (error.delivered?.attempts ?? 0) > 0;
     if (sent && repeatability !== 'read') this.noteWrite();
     this.failures = [...this.failures, { rpc: name, error }];
   }
@@ -191,17 +242,18 @@ export class Call implements RpcCall, Expiring {
 
   /** Whether Milvus may have executed something of it, or may still do so. */
   get mayRun(): boolean {
-    return this.partly || this.rpcs.some(rpc => rpc.uncertain);
+    return (
+      this.partly || this.rpcs.some(rpc => rpc.uncertain) || this.partsUnderWay.some(part => part.mayRun)
+    );
   }
 
   /** As that, of what is to change something. */
   get outcomeUnknown(): boolean {
-    return this.doubted || this.rpcs.some(rpc => rpc.uncertain && rpc.writes);
-  }
-
-  /** A part of it that was to change something has ended, and nobody knows whether it did. */
-  doubt(): void {
-    this.doubted = true;
+    return (
+      this.doubted ||
+      this.rpcs.some(rpc => rpc.uncertain && rpc.writes) ||
+      this.partsUnderWay.some(part => part.outcomeUnknown)
+    );
   }
 
   /** How often what is under way for it was sent. */
@@ -212,13 +264,14 @@ export class Call implements RpcCall, Expiring {
   /** Why nothing of it was ever sent: all its RPCs still wait for a connection. */
   unsent(): PoolFailure | undefined {
     if (this.partly) return undefined;
-    const reasons = this.rpcs.map(rpc => rpc.unsent());
+    const reasons = [...this.rpcs, ...this.partsUnderWay].map(each => each.unsent());
     return reasons.includes(undefined) ? undefined : reasons[0];
   }
 
   /** One of its signals aborted. @internal */
   handleEvent({ target }: Event): void {
-    this.end(this.owner.abortedError(this, (target as AbortSignal).reason));
+    const { reason } = target as AbortSignal;
+    this.endAll(call => this.owner.abortedError(call, reason));
   }
 
   private refused(failure: CallFailure): void {
@@ -229,9 +282,25 @@ export class Call implements RpcCall, Expiring {
     if (swallowed) this.end(swallowed);
   }
 
+  private get partsUnderWay(): Call[] {
+    return [...(this.parts ?? [])];
+  }
+
+  // What is true of a part is true of the whole.
+
   private noteWrite(): void {
     this.wrote = true;
     this.request.scope.within?.noteWrite();
+  }
+
+  private noteSent(): void {
+    this.partly = true;
+    this.request.scope.within?.noteSent();
+  }
+
+  private noteDoubt(): void {
+    this.doubted = true;
+    this.request.scope.within?.noteDoubt();
   }
 
   /** The schema was read again, and the write that had been refused for the old one sent again. */

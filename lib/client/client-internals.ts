@@ -54,8 +54,8 @@ export class ClientInternals implements Caller {
   }
 
   /** For the client of an `execute()`. */
-  within(call: Call, options: MilvusCallOptions): ClientInternals {
-    const scope = { ...this.narrowed(call.method, options), within: call };
+  within(call: Call, more: Pick<CallScope, 'retry' | 'idempotent' | 'rerun' | 'run'>): ClientInternals {
+    const scope = { ...this.scope, ...more, within: call };
     return new ClientInternals(this.parts, scope, true);
   }
 

@@ -108,11 +108,11 @@ export class ClientRuntime implements CallOwner {
         const forget = call.begin({ cancel, unsent, sends: 0, uncertain: false, writes: false });
         const use = (lease: Lease<Http2Connection>) => {
           held = this.hold(lease, trace);
-          forget();
+          forget(false);
           resolve(held);
         };
         const fail = (failure: PoolFailure) => {
-          forget();
+          forget(false);
           reject(poolError(ACQUIRE, failure));
         };
         leaveLine = pool.lease({ use, fail }, request.limit.timeoutMs);
@@ -202,8 +202,9 @@ export class ClientRuntime implements CallOwner {
     await this.idleWithin(timeoutMs);
     const cancelled = this.inFlight;
     const heldLeases = this.leases.size;
-    for (const held of this.leases) held.release();
+    // First, or what waits for a lease would go out on a shared connection.
     this.cancel([...this.calls]);
+    for (const held of this.leases) held.release();
     this.timers.close();
     await (cancelled > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
     const report: ClientDrainReport = {
@@ -228,20 +229,21 @@ export class ClientRuntime implements CallOwner {
 
   /** Calls; those within an `execute()` are one with it. */
   private get inFlight(): number {
-    return [...this.calls].filter(({ request }) => !request.scope.within).length;
+    return [...this.calls].filter(({ request }) => request.scope.within?.ended ?? true).length;
   }
 
   private cancel(calls: Call[]): void {
-    for (const call of calls) call.end(cancelledError(this.describe(call)));
+    // The latest first: parts of an execute() before it.
+    for (const call of calls.reverse()) call.end(cancelledError(this.describe(call)));
   }
 
   /** Why a call does not even begin. */
   private refusal({ method, limit, scope }: CallRequest): Error | undefined {
     const described = { client: this.options.name, method, limit };
-    const { lease, within } = scope;
+    const { lease, within, run } = scope;
     if (lease?.released) return releasedError(described);
     // Who holds a lease, or is in the middle of an execute(), may finish what he has begun.
-    if (within?.ended) return overError(described);
+    if (within?.ended || run?.over) return overError(described);
     if (this.report && !lease && !within) return refusedError(described);
     const aborted = scope.signals?.find(signal => signal.aborted);
     return aborted && abortedError(described, aborted.reason);

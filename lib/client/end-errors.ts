@@ -7,7 +7,7 @@ import {
 } from '../errors/connection-errors.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { GrpcCode } from '../transport/grpc-status.js';
-import { about, contextOf, effort, type FailedCall } from './failed-call.js';
+import { about, contextOf, EXECUTE, effort, type FailedCall } from './failed-call.js';
 import { fromPool } from './pool-errors.js';
 
 type EndedCall = Omit<FailedCall, 'limit'>;
@@ -42,16 +42,17 @@ export function plainTimeoutError(cause: MilvusConnectionError, { method, limit 
 
 /** @param cause the RPC that ran out of time, if it was not the whole call */
 export function deadlineError(call: FailedCall, cause?: RpcError): MilvusDeadlineExceededError {
-  const { timeoutMs, setBy } = call.rpcLimit ?? call.limit;
+  const { timeoutMs, setBy, wholeMs = timeoutMs } = call.rpcLimit ?? call.limit;
   const what = call.rpcLimit && cause ? `${about(call)}: its ${cause.rpc}` : about(call);
-  const message = `${what} did not end within its ${Math.round(timeoutMs)} ms${effort(call)}. ${fate(call)}. Raise ${setBy}`;
+  const message = `${what} did not end within its ${Math.round(wholeMs)} ms${effort(call)}. ${fate(call)}. Raise ${setBy}`;
   return new MilvusDeadlineExceededError(
     message,
     contextOf(call, { grpcCode: GrpcCode.DEADLINE_EXCEEDED, cause }),
   );
 }
 
-function fate({ mayRun, attempts }: EndedCall): string {
+function fate({ method, mayRun, attempts }: EndedCall): string {
+  if (method === EXECUTE) return mayRun ? 'Milvus may still execute a part of it' : 'It sent nothing';
   if (mayRun) return 'Milvus may still execute it';
   return attempts ? 'Milvus did not execute it' : 'It was not sent';
 }

@@ -7,6 +7,7 @@ import { checkExecuteOptions, type MilvusExecuteOptions } from './call-scope.js'
 import type { ClientInternals } from './client-internals.js';
 import { about, EXECUTE } from './failed-call.js';
 import { hopeAfter } from './hope.js';
+import { overError } from './pool-errors.js';
 
 /** The caller's function, on a client that `behind` stands for. */
 type Run<Result> = (behind: ClientInternals) => Promise<Result> | Result;
@@ -23,12 +24,12 @@ export async function execute<Result>(
   const behind = signal ? client.with({ signal }) : client;
   const request: CallRequest = {
     method: EXECUTE,
-    limit: runtime.limits.ofExecute(timeoutMs, scope.within),
+    limit: runtime.limits.ofExecute(timeoutMs, scope),
     metadata: {},
     scope: { ...behind.scope, errors: 'throw' },
   };
   return runtime.call(request, call =>
-    idempotent ? new Reruns(behind, run, call).result() : run(behind.within(call, {})),
+    idempotent ? new Reruns(behind, run, call).result() : run(behind.within(call, behind.scope)),
   );
 }
 
@@ -50,44 +51,58 @@ class Reruns<Result> {
     const { behind, call, run, errors } = this;
     const { figures } = behind.runtime.endpoint;
     for (;;) {
-      const leftovers = new AbortController();
+      const scope = this.scopeOfRun();
       try {
-        // Attempts do not multiply: either an RPC is repeated, or the whole.
-        return await run(behind.within(call, { retry: false, idempotent: true, signal: leftovers.signal }));
+        return await run(behind.within(call, scope));
       } catch (error) {
         errors.push(error);
-        if (error instanceof MilvusError && error.outcomeUnknown) call.doubt();
         const pause = this.pauseAfter(error);
         if (pause === 'budget') figures.refusedByBudget();
         if (typeof pause !== 'number') throw this.conclusion(error, pause);
-        // Those of its calls that nobody waits for any more would meet those of the next run.
-        leftovers.abort(new Error('execute() runs its function again'));
+        // Calls that nobody waits for any more, as beside one that failed in a Promise.all, would meet those of the next run.
+        scope.run.over = true;
+        await call.quiet(part => overError({ client: behind.runtime.options.name, method: part.method }));
+        behind.runtime.events.retrying(EXECUTE, errors.length, pause, (error as Error).message);
         await pauseWithin(call, pause);
         figures.rerun();
       }
     }
   }
 
+  /** Attempts do not multiply: either an RPC is repeated, or the whole. A rate limit paces each RPC all the same. */
+  private scopeOfRun() {
+    const { retry, errors } = this.behind.scope;
+    const rerun = this.errors.length > 0;
+    // A status that resolves says nothing to us: there the RPCs are repeated.
+    const each = retry && errors === 'throw' ? { ...retry, maxAttempts: 1 } : retry;
+    return { retry: each, idempotent: true, rerun, run: { over: false } };
+  }
+
   /** @returns ms before the next run, or why there is none; `undefined` when it would fail alike */
   private pauseAfter(error: unknown): number | NoRetry | undefined {
     const { call, schedule } = this;
     const hope = hopeAfter(error);
-    if (hope === 'none' || call.ended) return undefined;
+    if (hope === 'none' || hope === 'rate-limited' || call.ended) return undefined;
     if (!schedule) return 'attempts';
     const now = systemClock.now();
     return schedule.next(hope, { now, remainingMs: call.deadline.at - now, answerMs: 0 });
   }
 
   private conclusion(last: unknown, why: NoRetry | undefined): unknown {
-    const { errors, behind } = this;
-    if (errors.length === 1 || why === undefined) return last;
+    const { behind, call, errors } = this;
+    const { outcomeUnknown } = call;
+    if (errors.length === 1) return last;
+    if (why === undefined) {
+      // Another run may have left it open.
+      return last instanceof MilvusError && outcomeUnknown ? Object.assign(last, { outcomeUnknown }) : last;
+    }
     const client = behind.runtime.options.name;
     const message = `${about({ client, method: EXECUTE })} failed ${errors.length} times; ${reasons[why]}. The last error: ${(last as Error).message}`;
     return new MilvusRetriesExhaustedError(message, Object.freeze([...errors]), {
       client,
       method: EXECUTE,
       attempts: errors.length,
-      outcomeUnknown: errors.some(error => error instanceof MilvusError && error.outcomeUnknown),
+      outcomeUnknown,
       cause: last,
     });
   }
@@ -102,8 +117,9 @@ const reasons: Record<NoRetry, string> = {
 /** Rejects when the call ends. */
 function pauseWithin(call: Call, pauseMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (call.ended) return reject(new Error('execute() has ended'));
     const pause = systemClock.schedule(() => {
-      forget();
+      forget(false);
       resolve();
     }, pauseMs);
     const cancel = () => {

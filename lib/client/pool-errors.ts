@@ -7,6 +7,7 @@ import {
 } from '../errors/connection-errors.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import { ACQUIRE, about, contextOf, type FailedCall, RECONNECT } from './failed-call.js';
+import { hopeAfterWaiting } from './hope.js';
 
 /** The client is draining or closed, and admits no calls. */
 export function refusedError(call: Omit<FailedCall, 'limit'>): MilvusClosedError {
@@ -35,7 +36,7 @@ export function fromPool(failure: PoolFailure, call: FailedCall, by = failure.wa
   const { timeoutMs, setBy } = call.rpcLimit ?? call.limit;
   const waited = by === 'own' ? `its ${Math.round(timeoutMs)} ms (${setBy})` : by;
   const { reason, snapshot, connectError } = failure;
-  const context = contextOf(call, { cause: connectError ?? failure });
+  const context = contextOf(call, { cause: connectError ?? failure, hope: hopeAfterWaiting(failure) });
   switch (reason) {
     case 'closed':
       return refusedError(call);
@@ -83,8 +84,9 @@ function explainExhausted({ reason, snapshot }: PoolFailure, waited: string | un
 
 function unsent(call: FailedCall): string {
   if (call.method === ACQUIRE || call.method === RECONNECT) return `${about(call)} failed`;
-  const { attempts = 0 } = call;
-  if (attempts > 0)
-    return `${about(call)} was sent ${attempts === 1 ? 'once' : `${attempts} times`} and not again`;
+  if (call.attempts) {
+    const fate = call.outcomeUnknown ? ' (whether Milvus executed it is not known)' : '';
+    return `${about(call)} failed${fate}, and could not be sent again`;
+  }
   return `${about(call)} ${call.executedInPart ? 'was executed in part, its next step was not sent' : 'was not sent'}`;
 }

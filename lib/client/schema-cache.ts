@@ -103,7 +103,7 @@ export class SchemaCache {
       // What befalls a lease is its holder's alone.
       if (asked.call.connections !== call.connections) break;
       // One may have to give up where the other may ask again.
-      if (asked.call.retry !== call.retry) break;
+      if (attemptsOf(asked.call) !== attemptsOf(call)) break;
       try {
         const description = await asked.answer;
         call.answered(DESCRIBE_COLLECTION, description);
@@ -137,6 +137,10 @@ export class SchemaCache {
       if (questions.size === 0 && this.current.get(key) === questions) this.current.delete(key);
     }
   }
+}
+
+function attemptsOf({ retry }: Call): number {
+  return retry ? retry.maxAttempts : 0;
 }
 
 /** The call's own deadline is about to end it. A promise of its own: one for all would keep everybody who waited on it. */

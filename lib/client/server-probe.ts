@@ -1,4 +1,4 @@
-import type { RpcMethod } from '../endpoint/rpc.js';
+import type { Rpc, RpcMethod } from '../endpoint/rpc.js';
 import { systemClock } from '../resilience/clock.js';
 import { limitOf } from './call-limits.js';
 import type { ClientRuntime } from './client-runtime.js';
@@ -83,8 +83,9 @@ export class ServerProbe {
     };
     const answer = await this.runtime.call(probe, async call => {
       // Past the runtime, which would bound it by its class: the limit that was asked for is the only one.
-      const answered = await gateway.send({ method, request, timeoutMs }, call);
-      call.answered(method, answered);
+      const rpc: Rpc = { method, request, timeoutMs };
+      const answered = await gateway.send(rpc, call);
+      call.answered(method, answered, rpc.delivered);
       return answered;
     });
     return answer as Answer;

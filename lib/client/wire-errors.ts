@@ -10,7 +10,7 @@ import {
 import type { MilvusError } from '../errors/milvus-error.js';
 import type { AttemptFailure } from '../transport/attempt.js';
 import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
-import { deadlineError } from './end-errors.js';
+import { abortedError, deadlineError } from './end-errors.js';
 import { about, contextOf, effort, type FailedCall } from './failed-call.js';
 import { fromGrpcStatus } from './server-errors.js';
 
@@ -28,12 +28,13 @@ export function fromAttempt(
     const message = `${where}: Milvus refused the credentials (${attempt.message}). Check \`username\` and \`password\`, or \`token\``;
     return new MilvusAuthenticationError(message, context);
   }
-  if (notGrpc && code !== GrpcCode.UNAVAILABLE)
+  const doubtful = call.outcomeUnknown && !call.repeatable;
+  if (notGrpc && code !== GrpcCode.UNAVAILABLE && !doubtful)
     return new MilvusUnavailableError(`${where}: ${attempt.message}. Check \`address\``, context);
   if (origin === 'caller') {
-    return code === GrpcCode.DEADLINE_EXCEEDED
-      ? deadlineError(call, error)
-      : new MilvusConfigurationError(`${about(call)} was not sent: ${attempt.message}`, context);
+    if (code === GrpcCode.DEADLINE_EXCEEDED) return deadlineError(call, error);
+    if (code === GrpcCode.CANCELLED) return abortedError(call, error);
+    return new MilvusConfigurationError(`${about(call)} was not sent: ${attempt.message}`, context);
   }
   const fate =
     attempt.processed === 'no' ? 'Milvus did not execute it' : 'Whether Milvus executed it is not known';
@@ -43,8 +44,9 @@ export function fromAttempt(
   }
   const unavailable = origin === 'server' && (code === GrpcCode.UNAVAILABLE || code === GrpcCode.CANCELLED);
   const said = origin === 'transport' ? attempt.message : `${grpcCodeName(code)}: ${attempt.message}`;
-  const what = unavailable ? `Milvus is not available (${attempt.message})` : said;
-  if (call.outcomeUnknown && !call.repeatable) return outcomeUnknown(`${where}: ${what}`, error, call);
+  const reason = attempt.message ? ` (${attempt.message})` : '';
+  const what = unavailable ? `Milvus is not available${reason}` : said;
+  if (doubtful) return outcomeUnknown(`${where}: ${what}`, error, call);
   if (unavailable || origin === 'transport') {
     const message = `${where}: ${what}${effort(call)}. ${fate}`;
     return attempt.unreadable
@@ -68,7 +70,7 @@ export function outcomeUnknown(what: string, error: RpcError, call: FailedCall):
 /** What is safe to do next. */
 const advice: Readonly<Record<string, string>> = {
   Insert:
-    'Look the rows up by a key of your own and insert those that are missing; rows with primary keys of your own can be repeated by upsert()',
+    'Look for the rows when Milvus has had time to finish it, and insert what is missing; an upsert() of rows with primary keys of your own can be repeated at any time',
   Upsert:
     'Rows with primary keys of your own can be upserted again: with({ idempotent: true }) does that by itself',
   Delete:

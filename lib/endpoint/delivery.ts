@@ -3,14 +3,14 @@ import type { Member } from '../pool/member.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { Clock, Scheduled } from '../resilience/clock.js';
 import type { RetryBudget } from '../resilience/retry-budget.js';
-import { type NoRetry, RetrySchedule } from '../resilience/retry-schedule.js';
+import { type NoRetry, RetrySchedule, SHORTEST_ATTEMPT_MS } from '../resilience/retry-schedule.js';
 import { mayRepeat, type Repeatability, type Setback } from '../resilience/setback.js';
 import type { Attempt, AttemptOutcome } from '../transport/attempt.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 import { asSuccess, refusalIn } from './response-status.js';
 import { type Delivered, type Rpc, type RpcCall, RpcError, type RpcUnderWay } from './rpc.js';
 import { answersExists, repeatabilityOfRequest } from './rpc-catalogue.js';
-import { callEnded, poolError, unreadable, wireError } from './rpc-errors.js';
+import { callEnded, poolError, tooLate, unreadable, wireError } from './rpc-errors.js';
 import type { SendFigures } from './send-figures.js';
 import { saysExists, setbackOfFailure, setbackOfStatus } from './setback.js';
 import { verdictOf } from './verdict.js';
@@ -26,6 +26,9 @@ export interface DeliveryRoute {
   readonly onRetry: (rpc: string, attempts: number, pauseMs: number, why: string) => void;
 }
 
+/** gRPC tells the server no shorter limit, in ms. */
+const MIN_TIMEOUT_MS = 1;
+
 /**
  * One RPC on its way: it waits for a connection, is sent, and where its nature and the fate of the attempt allow it is sent
  * again, all within its deadline. It settles once.
@@ -38,7 +41,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   private source: ConnectionSource<Http2Connection>;
   private resolve!: (answer: object) => void;
   private reject!: (error: RpcError) => void;
-  private forget!: () => void;
+  private forget!: (outcomeUnknown: boolean) => void;
   private attempts = 0;
   /** It is in one place at a time: in the line, on the wire, or between two attempts. */
   private leaveLine?: () => void;
@@ -50,6 +53,11 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   private cancelled = false;
   private schedule?: RetrySchedule;
   private stoppedBy?: NoRetry;
+  /** What kept it from being sent again. */
+  private noConnection?: PoolFailure;
+  private hope: Setback['hope'] = 'none';
+  /** Ends it with what its last attempt came to. */
+  private concede?: () => void;
 
   constructor(
     private readonly rpc: Rpc,
@@ -78,7 +86,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     if (this.attempt) return this.attempt.cancel();
     this.leaveLine?.();
     this.pause?.cancel();
-    this.end(callEnded(this.rpc));
+    this.end(callEnded(this.rpc, this.delivered()));
   }
 
   unsent(): PoolFailure | undefined {
@@ -102,9 +110,11 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     const { rpc, call, route, message } = this;
     this.leaveLine = undefined;
     const sentAt = route.clock.now();
+    const timeoutMs = this.endsAt - sentAt;
+    // A late timer, or a turn that came late: what was certainly not executed would become doubtful.
+    if (timeoutMs < (this.concede ? SHORTEST_ATTEMPT_MS : MIN_TIMEOUT_MS)) return this.endLate();
     route.figures.sent(++this.attempts);
-    if (this.attempts === 1) route.budget.called(sentAt);
-    const timeoutMs = Math.max(0, this.endsAt - sentAt);
+    if (this.attempts === 1) this.pay(sentAt);
     const metadata = { ...call.metadata, ...rpc.metadata };
     this.attempt = member.connection.send({ path: rpc.method.path, message, metadata, timeoutMs });
     void this.attempt.outcome.then(outcome => this.ended(outcome, member, sentAt));
@@ -118,7 +128,10 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
       this.ticket = undefined;
       return this.find();
     }
-    this.end(poolError(this.rpc.method.name, failure, this.delivered()));
+    if (!this.concede) return this.end(poolError(this.rpc.method.name, failure));
+    // What it was sent for in vain says more than that there was no second time.
+    this.noConnection = failure;
+    this.concede();
   }
 
   private find(): void {
@@ -138,14 +151,15 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     if (outcome.ok) return this.answered(outcome.message, sentAt);
     const setback = setbackOfFailure(outcome);
     if (setback.fate === 'unknown') this.doubtful = true;
+    this.concede = () =>
+      this.end(wireError(this.rpc, member.connection.authority, outcome, this.delivered()));
     if (this.mayGoElsewhere(setback, member)) {
       this.wentElsewhere = true;
       return this.find();
     }
     // Only an answer tells how long the next one may take to come.
     const answerMs = outcome.origin === 'server' ? this.route.clock.now() - sentAt : 0;
-    if (this.mayRetry(setback, answerMs, outcome.message)) return;
-    this.end(wireError(this.rpc, member.connection.authority, outcome, this.delivered()));
+    this.retryOrConcede(setback, answerMs, outcome.message);
   }
 
   private answered(message: Buffer, sentAt: number): void {
@@ -163,12 +177,14 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     if (this.doubtful && answersExists(method.name) && saysExists(refusal)) {
       return this.succeed(asSuccess(answer, method));
     }
+    this.concede = () => {
+      rpc.delivered = this.delivered();
+      this.over();
+      this.resolve(answer);
+    };
     const setback = setbackOfStatus(refusal, method.name, rpc.request);
-    const answerMs = this.route.clock.now() - sentAt;
-    if (this.mayRetry(setback, answerMs, refusal.reason ?? '')) return;
-    rpc.delivered = this.delivered();
-    this.over();
-    this.resolve(answer);
+    if (setback.fate === 'unknown') this.doubtful = true;
+    this.retryOrConcede(setback, this.route.clock.now() - sentAt, refusal.reason ?? '');
   }
 
   /**
@@ -190,24 +206,49 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
    *
    * @param answerMs what the server took to answer the one that failed; 0 if it did not
    */
-  private mayRetry(setback: Setback, answerMs: number, why: string): boolean {
-    const { call, rpc, route } = this;
-    if (this.cancelled || call.retry === false) return false;
-    if (setback.hope === 'none' || !mayRepeat(setback, this.repeatability)) return false;
+  private retryOrConcede(setback: Setback, answerMs: number, why: string): void {
+    const pauseMs = this.pauseBeforeRetry(setback, answerMs);
+    if (pauseMs === undefined) return this.concede?.();
+    const { clock, onRetry } = this.route;
+    onRetry(this.rpc.method.name, this.attempts, pauseMs, why);
+    this.pause = clock.schedule(() => {
+      this.pause = undefined;
+      // It has had its turn.
+      this.ticket = undefined;
+      this.find();
+    }, pauseMs);
+  }
+
+  private pauseBeforeRetry(setback: Setback, answerMs: number): number | undefined {
+    const { call, route } = this;
+    this.hope = setback.hope;
+    if (this.cancelled || call.retry === false || this.leaseIsLost) return undefined;
+    if (setback.hope === 'none' || !mayRepeat(setback, this.repeatability)) return undefined;
     this.schedule ??= new RetrySchedule(call.retry, route.budget, route.random);
     const now = route.clock.now();
     const pause = this.schedule.next(setback.hope, { now, remainingMs: this.endsAt - now, answerMs });
-    if (typeof pause === 'string') {
-      this.stoppedBy = pause;
-      if (pause === 'budget') route.figures.refusedByBudget();
-      return false;
-    }
-    route.onRetry(rpc.method.name, this.attempts, pause, why);
-    this.pause = route.clock.schedule(() => {
-      this.pause = undefined;
-      this.find();
-    }, pause);
-    return true;
+    if (typeof pause === 'number') return pause;
+    this.stoppedBy = pause;
+    if (pause === 'budget') route.figures.refusedByBudget();
+    return undefined;
+  }
+
+  /** Into the budget for retries; but what a second run sends is one itself. */
+  private pay(now: number): void {
+    if (this.call.rerun) this.route.budget.repeated(now);
+    else this.route.budget.called(now);
+  }
+
+  /** Its time was up before it could be sent, or sent again. */
+  private endLate(): void {
+    if (!this.concede) return this.end(tooLate(this.rpc));
+    this.stoppedBy = 'time';
+    this.concede();
+  }
+
+  /** Its lease has no connection any more, and there is no other for it. */
+  private get leaseIsLost(): boolean {
+    return this.source !== this.route.pool && !this.avoid?.connection.open;
   }
 
   private get repeatability(): Repeatability {
@@ -216,12 +257,13 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   private delivered(): Delivered {
-    const { attempts, doubtful: uncertain, writes, repeatability, stoppedBy } = this;
-    return { attempts, uncertain, writes, repeatable: repeatability !== 'once', stoppedBy };
+    const { attempts, doubtful: uncertain, writes, hope, stoppedBy, noConnection } = this;
+    const repeatable = this.repeatability !== 'once';
+    return { attempts, uncertain, writes, repeatable, hope, stoppedBy, noConnection };
   }
 
   private succeed(answer: object): void {
-    this.forget();
+    this.forget(false);
     this.resolve(answer);
   }
 
@@ -231,7 +273,8 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   private over(): void {
-    if (this.doubtful && this.writes) this.route.figures.endedUnknown();
-    this.forget();
+    const outcomeUnknown = this.doubtful && this.writes;
+    if (outcomeUnknown) this.route.figures.endedUnknown();
+    this.forget(outcomeUnknown);
   }
 }

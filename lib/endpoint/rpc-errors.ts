@@ -15,8 +15,16 @@ export function unreadable({ method }: Rpc, error: Error, delivered: Delivered):
   return new RpcError(method.name, GrpcCode.INTERNAL, details, { at: 'answer' }, { cause: error, delivered });
 }
 
-export function callEnded({ method }: Rpc): RpcError {
-  return new RpcError(method.name, GrpcCode.CANCELLED, 'its call has ended', { at: 'call' });
+export function callEnded({ method }: Rpc, delivered?: Delivered): RpcError {
+  const failure = { at: 'call' } as const;
+  return new RpcError(method.name, GrpcCode.CANCELLED, 'its call has ended', failure, { delivered });
+}
+
+/** Its time was up before it could be sent. */
+export function tooLate({ method }: Rpc): RpcError {
+  const message = 'its time was up before it could be sent';
+  const failure = { at: 'line' } as const;
+  return new RpcError(method.name, GrpcCode.DEADLINE_EXCEEDED, message, failure);
 }
 
 export function wireError(

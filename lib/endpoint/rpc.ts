@@ -2,7 +2,7 @@ import type { ConnectionSource } from '../pool/connection-source.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
 import type { Deadline } from '../resilience/deadline.js';
 import type { NoRetry, RetryPolicy } from '../resilience/retry-schedule.js';
-import type { Repeatability } from '../resilience/setback.js';
+import type { Repeatability, Setback } from '../resilience/setback.js';
 import type { AttemptFailure } from '../transport/attempt.js';
 import { grpcCodeName } from '../transport/grpc-status.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
@@ -40,8 +40,12 @@ export interface Delivered {
   readonly writes: boolean;
   /** Whether executing it twice does no harm, by its nature or by its caller's word. */
   readonly repeatable: boolean;
+  /** Whether what its last attempt met may pass. */
+  readonly hope: Setback['hope'];
   /** Why it was not sent once more, though it may be. */
   readonly stoppedBy?: NoRetry;
+  /** As that: there was no connection to send it on. */
+  readonly noConnection?: PoolFailure;
 }
 
 /** An RPC on its way, as its call sees it. */
@@ -67,6 +71,8 @@ export interface RpcCall {
   readonly connections?: ConnectionSource<Http2Connection>;
   /** How often and at which pace its RPCs may be sent again; `false`: never. */
   readonly retry: RetryPolicy | false;
+  /** It is a part of a function that runs once more. */
+  readonly rerun?: boolean;
   /** Its caller knows that executing any of them twice does no harm. */
   readonly idempotent: boolean;
   /** Whether it is over, so that nothing more may be sent for it. */
@@ -74,15 +80,17 @@ export interface RpcCall {
   /**
    * Makes an RPC known to its call, which cancels it if it ends first.
    *
-   * @returns to be called when the RPC is over
+   * @returns to be called when the RPC is over: whether it was to change something and nobody knows if it did
    */
-  begin(rpc: RpcUnderWay): () => void;
+  begin(rpc: RpcUnderWay): (outcomeUnknown: boolean) => void;
 }
 
 /** Why an RPC has no answer. */
 export type RpcFailure =
   /** It was sent, or nearly. */
   | { at: 'wire'; authority: string; attempt: AttemptFailure }
+  /** Its time was up when it could be sent. */
+  | { at: 'line' }
   /** It found no connection. */
   | { at: 'pool'; pool: PoolFailure }
   /** It was answered with something that cannot be read. */
@@ -97,7 +105,11 @@ export type RpcFailure =
  * MilvusError, or as it is where the caller wants what the plain SDK gives.
  */
 export class RpcError extends Error {
-  readonly delivered?: Delivered;
+  declare readonly delivered?: Delivered;
+  /** How often the RPC was sent. */
+  declare readonly attempts?: number;
+  /** It is to change something, was sent, and nobody can know whether Milvus executed it. */
+  declare readonly outcomeUnknown?: true;
 
   constructor(
     /** Name of the RPC. */
@@ -110,6 +122,8 @@ export class RpcError extends Error {
   ) {
     super(`${code} ${grpcCodeName(code)}: ${details}`, cause === undefined ? undefined : { cause });
     this.name = 'RpcError';
-    this.delivered = delivered;
+    Object.defineProperty(this, 'delivered', { value: delivered });
+    if (delivered?.attempts) this.attempts = delivered.attempts;
+    if (delivered?.uncertain && delivered.writes) this.outcomeUnknown = true;
   }
 }

@@ -12,12 +12,14 @@ const refusals = new Set<number>([
   GrpcCode.NOT_FOUND,
   GrpcCode.ALREADY_EXISTS,
   GrpcCode.PERMISSION_DENIED,
-  GrpcCode.RESOURCE_EXHAUSTED,
   GrpcCode.FAILED_PRECONDITION,
   GrpcCode.OUT_OF_RANGE,
   GrpcCode.UNIMPLEMENTED,
   GrpcCode.UNAUTHENTICATED,
 ]);
+
+/** As grpc-go and grpc's C core say it. Of an answer that is too large they say "trying to send": there was one. */
+const REQUEST_TOO_LARGE = /received message larger than max/i;
 
 /** What an attempt without an answer of Milvus itself means for another one. */
 export function setbackOfFailure(failure: AttemptFailure): Setback {
@@ -32,11 +34,12 @@ export function setbackOfFailure(failure: AttemptFailure): Setback {
   }
 }
 
-function ofGrpcStatus({ code, notGrpc }: AttemptFailure): Setback {
+function ofGrpcStatus({ code, notGrpc, message }: AttemptFailure): Setback {
   if (code === GrpcCode.UNAVAILABLE || code === GrpcCode.CANCELLED)
     return { fate: 'unknown', hope: 'transient' };
   // Whoever does not speak gRPC is not Milvus; but UNKNOWN, as HTTP 500, may come from a proxy that has handed the request on.
-  const refused = refusals.has(code) || (notGrpc && code !== GrpcCode.UNKNOWN);
+  const refused =
+    refusals.has(code) || (notGrpc && code !== GrpcCode.UNKNOWN) || REQUEST_TOO_LARGE.test(message);
   return refused ? REFUSED : { fate: 'unknown', hope: 'none' };
 }
 
@@ -75,9 +78,9 @@ export function setbackOfStatus(status: ResponseStatus, rpc: string, request: ob
   if (isRateLimit(status)) {
     // By filter it deletes in several steps, each of which may meet the limit.
     const begun = rpc === 'Delete' && !isDeleteByKey(request);
-    return { fate: begun ? 'refused' : 'not-processed', hope: 'rate-limited' };
+    return { fate: begun ? 'unknown' : 'not-processed', hope: 'rate-limited' };
   }
-  return { fate: 'refused', hope: hopeOf(status) };
+  return { fate: brokeOff(status) ? 'unknown' : 'refused', hope: hopeOf(status) };
 }
 
 function hopeOf(status: ResponseStatus): Setback['hope'] {
@@ -91,6 +94,13 @@ function hopeOf(status: ResponseStatus): Setback['hope'] {
     if (isLasting(code)) return 'none';
   }
   return status.retriable ? 'transient' : 'none';
+}
+
+/** Milvus's 10000 Canceled and 10001 Timeout: its own time was up while it executed the request. */
+function brokeOff(status: ResponseStatus): boolean {
+  const code = codeOf(status);
+  if (code === 10_000 || code === 10_001) return true;
+  return code === UNEXPECTED && /context (deadline exceeded|canceled)/.test(status.reason ?? '');
 }
 
 /** As the SDK's `delete({ ids })` puts it. */

@@ -82,7 +82,7 @@ export interface MilvusPoolSnapshot {
 
 /**
  * The pool had no room, or no lease: its waiting line was full, or `pool.acquireTimeoutMs` or the call's own limit passed
- * while it waited. Nothing was sent.
+ * while it waited. Nothing was sent, or nothing again.
  */
 export class MilvusPoolExhaustedError extends MilvusConnectionError {
   override readonly code = 'MILVUS_POOL_EXHAUSTED';

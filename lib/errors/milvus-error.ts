@@ -1,3 +1,8 @@
+import type { Setback } from '../resilience/setback.js';
+
+/** Whether what failed may succeed a moment later. Behind a symbol: it is for `execute()` and the start, not for logs. */
+export const hopeOf = Symbol('nestjs-milvus.hope');
+
 /** What every error of this package can tell about where it happened. */
 export interface MilvusErrorContext {
   /** Name of the client, as registered with `MilvusModule`. */
@@ -11,6 +16,8 @@ export interface MilvusErrorContext {
   /** A write was sent, and nobody can know whether Milvus executed it, or still will. */
   outcomeUnknown?: boolean;
   cause?: unknown;
+  /** @internal */
+  hope?: Setback['hope'];
 }
 
 /**
@@ -30,6 +37,8 @@ export class MilvusError extends Error {
    * deadline, an abort, a broken connection. Look before you do it again.
    */
   declare readonly outcomeUnknown?: true;
+  /** @internal */
+  declare readonly [hopeOf]?: Setback['hope'];
 
   constructor(message: string, context: MilvusErrorContext) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -39,5 +48,6 @@ export class MilvusError extends Error {
     if (context.attempts !== undefined) this.attempts = context.attempts;
     if (context.grpcCode !== undefined) this.grpcCode = context.grpcCode;
     if (context.outcomeUnknown) this.outcomeUnknown = true;
+    if (context.hope) Object.defineProperty(this, hopeOf, { value: context.hope });
   }
 }

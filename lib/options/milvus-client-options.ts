@@ -196,7 +196,7 @@ export interface MilvusLeakDetectionOptions {
 export interface MilvusRetryOptions {
   /**
    * Attempts of one RPC in all. Refusals of Milvus's rate limit do not count: those are repeated as long as the call's deadline
-   * allows, every 0.25 s to 5 s. 1 means no retries at all, as `retry: false` does.
+   * allows, every 0.25 s to 5 s. `retry: false` switches that off too.
    * @defaultValue 3
    */
   maxAttempts?: number;

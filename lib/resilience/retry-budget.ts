@@ -29,6 +29,12 @@ export class RetryBudget {
     this.calls[this.slot]!++;
   }
 
+  /** Something is sent again that the budget was asked for as a whole. */
+  repeated(now: number): void {
+    this.turn(now);
+    this.retries[this.slot]!++;
+  }
+
   /** Takes one retry out, if there is one. */
   take(now: number): boolean {
     if (this.options === false) return true;

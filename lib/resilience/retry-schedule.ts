@@ -26,7 +26,7 @@ const RATE_LIMIT_PACE: BackoffOptions = {
 };
 
 /** An attempt that has less time, in ms, ends as its caller's deadline: nobody knows what became of it. */
-const SHORTEST_ATTEMPT_MS = 10;
+export const SHORTEST_ATTEMPT_MS = 10;
 
 export interface AttemptTimes {
   now: number;
@@ -59,7 +59,6 @@ export class RetrySchedule {
     const { policy } = this;
     // Neither the pause nor another attempt may pass the deadline.
     const longestMs = remainingMs - Math.max(answerMs, SHORTEST_ATTEMPT_MS);
-    if (policy.maxAttempts === 1) return 'attempts';
     if (hope === 'rate-limited') {
       // Milvus works, and its limit is what paces: nothing is taken from the budget for outages.
       const pauseMs = backoffDelayMs(RATE_LIMIT_PACE, this.rateLimits++, this.random());

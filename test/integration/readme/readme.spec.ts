@@ -172,19 +172,21 @@ describe('its examples', () => {
     const row = (id: number) => ({ id, vector });
 
     await put(client, [row(10)]);
-    await append(client, [row(11)]);
+    await append(client, [row(11)], () => {});
     expect(await ids()).toEqual([10, 11]);
 
-    // The first row is stored, its answer lost.
+    // They are stored, and the answer is lost.
     const proxy = await FaultProxy.start({ target: milvus.address });
     const behind = pooledClient(proxy.address);
     await behind.describeCollection({ collection_name, cache: true });
     proxy.pause('toClient');
-    const appending = append(behind, [row(12), row(13)]);
+    const doubtful: unknown[] = [];
+    const appending = append(behind, [row(12), row(13)], rows => doubtful.push(rows));
     await eventuallyResolves(async () => expect(await ids()).toEqual([10, 11, 12, 13]));
     proxy.reset();
     proxy.resume();
     await appending;
+    expect(doubtful).toEqual([[row(12), row(13)]]);
     expect(await ids()).toEqual([10, 11, 12, 13]);
     await closeClients();
     await proxy.stop();
