@@ -171,6 +171,8 @@ export class Call implements RpcCall, Expiring {
     for (const signal of this.request.scope.signals ?? []) signal.removeEventListener('abort', this);
     const { rpcs } = this;
     this.rpcs = [];
+    // What waits first, or it would be sent in the moment in which the others leave room.
+    for (const rpc of rpcs) if (rpc.unsent()) rpc.cancel();
     for (const rpc of rpcs) rpc.cancel();
     this.request.scope.within?.partEnded(this);
     this.owner.callEnded(this);

@@ -233,8 +233,11 @@ export class ClientRuntime implements CallOwner {
   }
 
   private cancel(calls: Call[]): void {
-    // The latest first: parts of an execute() before it.
-    for (const call of calls.reverse()) call.end(cancelledError(this.describe(call)));
+    // The latest first, which are parts of an execute() before it; and before all those that wait, or they would be sent in the moment
+    // in which the others leave room.
+    const latestFirst = calls.reverse();
+    const waiting = latestFirst.filter(call => call.unsent());
+    for (const call of [...waiting, ...latestFirst]) call.end(cancelledError(this.describe(call)));
   }
 
   /** Why a call does not even begin. */

@@ -81,6 +81,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   cancel(): void {
+    if (this.cancelled) return;
     this.cancelled = true;
     // Its outcome follows.
     if (this.attempt) return this.attempt.cancel();
