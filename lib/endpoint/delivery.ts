@@ -26,6 +26,9 @@ export interface DeliveryRoute {
   readonly onRetry: (rpc: string, attempts: number, pauseMs: number, why: string) => void;
 }
 
+/** At its deadline the call itself ends what is under way, and says why; timers are late by less than this, in ms. */
+const CALL_ENDS_IT_MS = 50;
+
 /** gRPC tells the server no shorter limit, in ms. */
 const MIN_TIMEOUT_MS = 1;
 
@@ -117,7 +120,9 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     route.figures.sent(++this.attempts);
     if (this.attempts === 1) this.pay(sentAt);
     const metadata = { ...call.metadata, ...rpc.metadata };
-    this.attempt = member.connection.send({ path: rpc.method.path, message, metadata, timeoutMs });
+    const { path } = rpc.method;
+    const graceMs = this.endsAt === call.deadline.at ? CALL_ENDS_IT_MS : 0;
+    this.attempt = member.connection.send({ path, message, metadata, timeoutMs, graceMs });
     void this.attempt.outcome.then(outcome => this.ended(outcome, member, sentAt));
   }
 

@@ -8,6 +8,8 @@ export interface UnaryRequest {
   metadata: Readonly<Record<string, string>>;
   /** Time left for this attempt, in ms; sent as `grpc-timeout` and enforced here. */
   timeoutMs: number;
+  /** How much longer to wait here, in ms: for whoever ends the attempt in time himself, and wants to be the first. */
+  graceMs?: number;
 }
 
 /** Milvus answered with a message. */

@@ -60,7 +60,8 @@ export class UnaryStream implements Attempt {
     });
     this.answer = new UnaryAnswer(context.maxReceiveBytes);
     this.heardBefore = context.heard;
-    this.timer = context.clock.schedule(() => this.expire(request.timeoutMs), request.timeoutMs);
+    const { timeoutMs, graceMs = 0 } = request;
+    this.timer = context.clock.schedule(() => this.expire(timeoutMs), timeoutMs + graceMs);
     try {
       this.stream = this.open(request);
     } catch (error) {
