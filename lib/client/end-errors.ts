@@ -18,6 +18,12 @@ export function abortedError(call: EndedCall, cause: unknown): MilvusAbortedErro
   return new MilvusAbortedError(message, contextOf(call, { cause }));
 }
 
+/** Its call ended before it did, for whatever reason. */
+export function endedError(call: EndedCall, cause: unknown): MilvusAbortedError {
+  const message = `${about(call)} was cancelled. ${fate(call)}`;
+  return new MilvusAbortedError(message, contextOf(call, { cause }));
+}
+
 /** The client is at its drain limit, and ended the call. */
 export function cancelledError(call: EndedCall): MilvusClosedError {
   const message = `${about(call)} was cancelled: it did not end within the drain limit (shutdown.drainTimeoutMs). ${fate(call)}`;

@@ -8,8 +8,7 @@ export function hopeAfter(error: unknown): Setback['hope'] {
   if (error instanceof MilvusError) return error[hopeOf] ?? 'none';
   if (!(error instanceof RpcError)) return 'none';
   const { delivered, failure } = error;
-  if (delivered) return delivered.hope;
-  return failure.at === 'pool' ? hopeAfterWaiting(failure.pool) : 'none';
+  return failure.at === 'pool' ? hopeAfterWaiting(failure.pool) : (delivered?.hope ?? 'none');
 }
 
 /** A full line is no reason to stand in it again. */

@@ -26,8 +26,10 @@ export function fromStatus(
   const code = errorCode === undefined ? '' : ` (code ${errorCode})`;
   const step = rpc.toLowerCase() === call.method.toLowerCase() ? '' : `${rpc}: `;
   const reason = status.reason ?? '';
-  const earlier = call.outcomeUnknown ? '. An earlier attempt may have been executed' : '';
-  const message = `${about(call)}: ${step}Milvus answered ${named ?? 'an error'}${code}: ${reason}${effort(call)}${earlier}`;
+  const whoMay =
+    (call.attempts ?? 1) > 1 ? 'An attempt of it may have been executed' : 'Milvus may have executed it';
+  const doubt = call.outcomeUnknown ? `. ${whoMay}` : '';
+  const message = `${about(call)}: ${step}Milvus answered ${named ?? 'an error'}${code}: ${reason}${effort(call)}${doubt}`;
   const context = {
     ...contextOf(call, { cause }),
     errorCode,

@@ -10,7 +10,7 @@ import {
 import type { MilvusError } from '../errors/milvus-error.js';
 import type { AttemptFailure } from '../transport/attempt.js';
 import { GrpcCode, grpcCodeName } from '../transport/grpc-status.js';
-import { abortedError, deadlineError } from './end-errors.js';
+import { deadlineError, endedError } from './end-errors.js';
 import { about, contextOf, effort, type FailedCall } from './failed-call.js';
 import { fromGrpcStatus } from './server-errors.js';
 
@@ -28,12 +28,12 @@ export function fromAttempt(
     const message = `${where}: Milvus refused the credentials (${attempt.message}). Check \`username\` and \`password\`, or \`token\``;
     return new MilvusAuthenticationError(message, context);
   }
-  const doubtful = call.outcomeUnknown && !call.repeatable;
+  const doubtful = call.mayRun && call.outcomeUnknown && !call.repeatable;
   if (notGrpc && code !== GrpcCode.UNAVAILABLE && !doubtful)
     return new MilvusUnavailableError(`${where}: ${attempt.message}. Check \`address\``, context);
   if (origin === 'caller') {
     if (code === GrpcCode.DEADLINE_EXCEEDED) return deadlineError(call, error);
-    if (code === GrpcCode.CANCELLED) return abortedError(call, error);
+    if (code === GrpcCode.CANCELLED) return endedError(call, error);
     return new MilvusConfigurationError(`${about(call)} was not sent: ${attempt.message}`, context);
   }
   const fate =

@@ -134,7 +134,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
       this.ticket = undefined;
       return this.find();
     }
-    if (!this.concede) return this.end(poolError(this.rpc.method.name, failure));
+    if (!this.concede) return this.end(poolError(this.rpc.method.name, failure, this.delivered()));
     // What it was sent for in vain says more than that there was no second time.
     this.noConnection = failure;
     this.concede();
@@ -247,7 +247,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
 
   /** Its time was up before it could be sent, or sent again. */
   private endLate(): void {
-    if (!this.concede) return this.end(tooLate(this.rpc));
+    if (!this.concede) return this.end(tooLate(this.rpc, this.delivered()));
     this.stoppedBy = 'time';
     this.concede();
   }

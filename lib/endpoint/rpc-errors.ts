@@ -21,10 +21,10 @@ export function callEnded({ method }: Rpc, delivered?: Delivered): RpcError {
 }
 
 /** Its time was up before it could be sent. */
-export function tooLate({ method }: Rpc): RpcError {
+export function tooLate({ method }: Rpc, delivered: Delivered): RpcError {
   const message = 'its time was up before it could be sent';
   const failure = { at: 'line' } as const;
-  return new RpcError(method.name, GrpcCode.DEADLINE_EXCEEDED, message, failure);
+  return new RpcError(method.name, GrpcCode.DEADLINE_EXCEEDED, message, failure, { delivered });
 }
 
 export function wireError(

@@ -106,7 +106,7 @@ function brokeOff(status: ResponseStatus): boolean {
 /** As the SDK's `delete({ ids })` puts it. */
 function isDeleteByKey(request: { ids?: unknown; filter?: unknown; expr?: unknown }): boolean {
   const { ids, filter, expr } = request;
-  return Array.isArray(ids) && ids.length > 0 && !filter && /^\w+ in \[/.test(String(expr));
+  return Array.isArray(ids) && ids.length > 0 && !filter && /^\w+ in \[[^\]]*\]$/.test(String(expr));
 }
 
 /** Milvus has it already: what an earlier attempt was to make. */
