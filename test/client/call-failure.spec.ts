@@ -5,7 +5,7 @@ import {
   mayBeForTheSchema,
   unhandledFailure,
 } from '../../lib/client/call-failure.js';
-import type { ResponseStatus } from '../../lib/client/response-status.js';
+import type { ResponseStatus } from '../../lib/endpoint/response-status.js';
 import { RpcError } from '../../lib/endpoint/rpc.js';
 
 const refused = (rpc: string, code: number, more: ResponseStatus = {}): CallFailure => ({

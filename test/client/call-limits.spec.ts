@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { Call } from '../../lib/client/call.js';
 import { CallLimits, limitOf } from '../../lib/client/call-limits.js';
+import { Deadline } from '../../lib/resilience/deadline.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 const limits = new CallLimits({ readMs: 100, writeMs: 200, adminMs: 300, waitMs: 400 });
 
@@ -11,7 +14,7 @@ describe('the limit of a call', () => {
     ['dropCollection', 300, '`timeouts.adminMs`'],
     ['loadCollection', 400, '`timeouts.waitMs`'],
   ])('of %s is that of its class', (method, timeoutMs, setBy) => {
-    expect(limits.ofCall(method, {}, undefined)).toEqual({ timeoutMs, setBy });
+    expect(limits.ofCall(method, {}, {})).toEqual({ timeoutMs, setBy });
   });
 
   it.each<[string, unknown, number | undefined, number, string]>([
@@ -20,7 +23,7 @@ describe('the limit of a call', () => {
     ["the class's", { timeout: 500 }, 600, 100, '`timeouts.readMs`'],
     ['none when over already', { timeout: -1 }, undefined, 0, "the request's `timeout`"],
   ])('is the earliest: %s', (_what, request, derivedMs, timeoutMs, setBy) => {
-    expect(limits.ofCall('search', request, derivedMs)).toEqual({ timeoutMs, setBy });
+    expect(limits.ofCall('search', request, { timeoutMs: derivedMs })).toEqual({ timeoutMs, setBy });
   });
 
   it.each([
@@ -32,7 +35,7 @@ describe('the limit of a call', () => {
     ['text'],
     [[1]],
   ])('is that of the class for a request that names none: %j', request => {
-    expect(limits.ofCall('search', request, undefined).timeoutMs).toBe(100);
+    expect(limits.ofCall('search', request, {}).timeoutMs).toBe(100);
   });
 
   it('is never later than any of the three', () => {
@@ -41,12 +44,44 @@ describe('the limit of a call', () => {
         fc.double({ noNaN: true }),
         fc.option(fc.double({ min: 1, noNaN: true })),
         (timeout, derived) => {
-          const { timeoutMs } = limits.ofCall('insert', { timeout }, derived ?? undefined);
+          const { timeoutMs } = limits.ofCall('insert', { timeout }, { timeoutMs: derived ?? undefined });
           const asked = timeout === 0 ? Number.POSITIVE_INFINITY : Math.max(0, timeout);
           expect(timeoutMs).toBe(Math.min(200, asked, derived ?? Number.POSITIVE_INFINITY));
         },
       ),
     );
+  });
+});
+
+describe('the limit of a call within an execute()', () => {
+  const clock = new FakeClock();
+  const limit = { timeoutMs: 90, setBy: '`execute({ timeoutMs })`' };
+  const within = { deadline: new Deadline(90, clock), request: { limit } } as Call;
+
+  it('is what is left of that, if it is sooner, and says so', () => {
+    expect(limits.ofCall('search', {}, { within })).toEqual({ ...limit, wholeMs: 90 });
+    clock.advance(30);
+    expect(limits.ofCall('insert', {}, { within })).toEqual({ ...limit, timeoutMs: 60, wholeMs: 90 });
+    expect(limits.ofCall('search', { timeout: 50 }, { within }).setBy).toBe("the request's `timeout`");
+    expect(limits.ofCall('search', {}, { within, timeoutMs: 40 })).toEqual({
+      timeoutMs: 40,
+      setBy: '`with({ timeoutMs })`',
+    });
+    clock.advance(100);
+    expect(limits.ofCall('search', {}, { within }).timeoutMs).toBe(0);
+  });
+
+  it('is what it asks for, the longest there is, or what is left of the one around it', () => {
+    const around = { deadline: new Deadline(20, clock), request: { limit } } as Call;
+    expect(limits.ofExecute(undefined, {})).toEqual({ timeoutMs: 400, setBy: '`timeouts.waitMs`' });
+    expect(limits.ofExecute(500, {})).toEqual({ timeoutMs: 500, setBy: '`execute({ timeoutMs })`' });
+    expect(limits.ofExecute(500, { within: around })).toEqual({ ...limit, timeoutMs: 20, wholeMs: 90 });
+    expect(limits.ofExecute(10, { within: around }).timeoutMs).toBe(10);
+    expect(limits.ofExecute(500, { timeoutMs: 30 })).toEqual({
+      timeoutMs: 30,
+      setBy: '`with({ timeoutMs })`',
+    });
+    expect(limits.ofExecute(1e12, {}).timeoutMs).toBe(2 ** 31 - 1);
   });
 });
 

@@ -54,7 +54,7 @@ beforeEach(() => {
       method: 'search',
       limit: { timeoutMs: 100, setBy: '`timeouts.readMs`' },
       metadata: { dbname: 'books' },
-      scope: { errors: 'throw', signals: [controller.signal] },
+      scope: { errors: 'throw', retry: false, signals: [controller.signal] },
     },
     owner,
     clock,
@@ -63,8 +63,17 @@ beforeEach(() => {
 
 /** An RPC under way; it waits for a connection if it is given a reason. */
 function rpc(cancel: () => void, unsent?: PoolFailure): RpcUnderWay {
-  return { cancel, unsent: () => unsent };
+  const sent = unsent === undefined;
+  return { cancel, unsent: () => unsent, sends: sent ? 1 : 0, uncertain: sent, writes: false };
 }
+
+/** One that was sent, or may be on the wire. */
+function sent(more: Partial<RpcUnderWay> = {}): RpcUnderWay {
+  return { ...rpc(() => {}), ...more };
+}
+
+const read = (name: string) => ({ name, repeatability: 'read' as const });
+const write = (name: string) => ({ name, repeatability: 'once' as const });
 
 describe('a call', () => {
   const expectOver = () => {
@@ -102,7 +111,7 @@ describe('a call', () => {
 
   it('fails when the SDK swallowed a failure', async () => {
     swallowed = new Error('refused');
-    call.answered('DropRole', { code: 5, error_code: 'UnexpectedError' });
+    call.answered(write('DropRole'), { code: 5, error_code: 'UnexpectedError' });
 
     await expect(call.follow(Promise.resolve('all well'))).rejects.toBe(swallowed);
     expectOver();
@@ -148,7 +157,7 @@ describe('a call', () => {
     call.begin(rpc(() => cancelled.push('first')));
     const forget = call.begin(rpc(() => cancelled.push('done before')));
     call.begin(rpc(() => cancelled.push('second')));
-    forget();
+    forget(false);
     const outcome = call.follow(never);
     call.end(closed);
 
@@ -206,47 +215,87 @@ describe('a call', () => {
   });
 
   it('knows that it was executed in part once an RPC was sent and is over', () => {
-    const waiting = call.begin({ cancel: () => {}, unsent: () => noRoom });
+    const waiting = call.begin(rpc(() => {}, noRoom));
     expect([call.unsent(), call.executedInPart]).toEqual([noRoom, false]);
-    waiting();
-    call.begin({ cancel: () => {}, unsent: () => undefined })();
-    call.begin({ cancel: () => {}, unsent: () => noRoom });
+    waiting(false);
+    expect([call.unsent(), call.executedInPart]).toEqual([undefined, false]);
+    call.begin(sent())(false);
+    call.begin(rpc(() => {}, noRoom));
     expect([call.unsent(), call.executedInPart]).toEqual([undefined, true]);
+  });
+
+  it.each<[string, Partial<RpcUnderWay>[], [number, boolean, boolean]]>([
+    ['nothing', [], [0, false, false]],
+    ['one that waits', [{ sends: 0, uncertain: false, writes: true }], [0, false, false]],
+    ['a read on the wire', [{ sends: 1 }], [1, true, false]],
+    ['a write on the wire', [{ sends: 1, writes: true }], [1, true, true]],
+    [
+      'a write that was refused and pauses',
+      [{ sends: 2, uncertain: false, writes: true }],
+      [2, false, false],
+    ],
+    ['several', [{ sends: 3 }, { sends: 1, uncertain: false, writes: true }], [3, true, false]],
+  ])('knows what is under way: %s', (_what, rpcs, expected) => {
+    for (const each of rpcs) call.begin(sent(each));
+    expect([call.attempts, call.mayRun, call.outcomeUnknown]).toEqual(expected);
+  });
+
+  it('may have been executed once an RPC was sent and is over', () => {
+    call.begin(sent({ uncertain: false, writes: true }))(false);
+    expect([call.attempts, call.mayRun, call.outcomeUnknown]).toEqual([0, true, false]);
+  });
+
+  it('is of unknown outcome once a part of it was', () => {
+    call.begin(sent({ writes: true }))(false);
+    expect(call.outcomeUnknown).toBe(false);
+    call.begin(sent({ writes: true }))(true);
+    expect(call.outcomeUnknown).toBe(true);
   });
 
   it('keeps the failures of its RPCs in their order', () => {
     const broken = new RpcError('Search', 14, 'gone', { at: 'call' });
-    call.answered('DescribeCollection', { status: { code: 0, error_code: 'Success' } });
-    call.answered('Query', { status: { code: 8, error_code: 'RateLimit' } });
-    call.failed('Search', broken);
+    call.answered(read('DescribeCollection'), { status: { code: 0, error_code: 'Success' } });
+    const delivered = {
+      attempts: 2,
+      uncertain: false,
+      writes: false,
+      repeatable: true,
+      hope: 'none',
+    } as const;
+    call.answered(read('Query'), { status: { code: 8, error_code: 'RateLimit' } }, delivered);
+    call.failed(read('Search'), broken);
 
     expect(call.failures).toEqual([
-      { rpc: 'Query', status: { code: 8, error_code: 'RateLimit' } },
+      { rpc: 'Query', status: { code: 8, error_code: 'RateLimit' }, delivered },
       { rpc: 'Search', error: broken },
     ]);
   });
 
   it('forgets a schema mismatch of a write that was repeated with success, and nothing else', () => {
-    call.answered('DescribeCollection', { status: { code: 1 } });
-    call.answered('Insert', { status: { code: 109 } });
-    call.answered('Insert', { status: { code: 0 } });
+    call.answered(read('DescribeCollection'), { status: { code: 1 } });
+    call.answered(write('Insert'), { status: { code: 109 } });
+    call.answered(write('Insert'), { status: { code: 0 } });
 
     expect(call.failures).toEqual([{ rpc: 'DescribeCollection', status: { code: 1 } }]);
   });
 
   it.each<[string, (of: Call) => void, boolean]>([
-    ['a read', of => of.answered('DescribeCollection', {}), false],
-    ['a write', of => of.answered('Insert', {}), true],
-    ['a change of the schema', of => of.answered('CreateIndex', {}), true],
-    ['a write that was refused', of => of.answered('Insert', { status: { code: 5 } }), true],
+    ['a read', of => of.answered(read('DescribeCollection'), {}), false],
+    ['a write', of => of.answered(write('Insert'), {}), true],
+    [
+      'a change of the schema',
+      of => of.answered({ name: 'CreateIndex', repeatability: 'repeatable' }, {}),
+      true,
+    ],
+    ['a write that was refused', of => of.answered(write('Insert'), { status: { code: 5 } }), true],
     [
       'a write whose fate is not known',
-      of => of.failed('Insert', new RpcError('Insert', 13, '', { at: 'answer' })),
+      of => of.failed(write('Insert'), new RpcError('Insert', 13, '', { at: 'answer' })),
       true,
     ],
     [
       'a write that found no room',
-      of => of.failed('Insert', new RpcError('Insert', 8, '', { at: 'pool', pool: noRoom })),
+      of => of.failed(write('Insert'), new RpcError('Insert', 8, '', { at: 'pool', pool: noRoom })),
       false,
     ],
   ])('knows whether it may have changed something: %s', (_what, happens, wrote) => {
@@ -263,5 +312,22 @@ describe('a call', () => {
   it('knows that its client ended it', () => {
     call.end(closed);
     expect(call.gaveUp).toBe(true);
+  });
+});
+
+describe('what a call says of its RPCs', () => {
+  it('is its policy, and whether they may be repeated', () => {
+    const retry = {
+      maxAttempts: 2,
+      initialDelayMs: 1,
+      maxDelayMs: 2,
+      multiplier: 2,
+      jitter: 'none',
+    } as const;
+    const of = (scope: Partial<Call['request']['scope']>) =>
+      new Call({ ...call.request, scope: { ...call.request.scope, ...scope } }, call['owner'], clock);
+
+    expect([of({}).retry, of({ retry }).retry]).toEqual([false, retry]);
+    expect([of({}).idempotent, of({ idempotent: true }).idempotent]).toEqual([false, true]);
   });
 });

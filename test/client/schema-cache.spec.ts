@@ -31,7 +31,8 @@ beforeEach(() => {
 
 function call(timeoutMs = 1_000): Call {
   const limit = { timeoutMs, setBy: '' };
-  return new Call({ method: 'search', limit, metadata: {}, scope: { errors: 'throw' } }, owner, clock);
+  const scope = { errors: 'throw', retry: false } as const;
+  return new Call({ method: 'search', limit, metadata: {}, scope }, owner, clock);
 }
 
 const ask = () =>

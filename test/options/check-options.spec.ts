@@ -22,9 +22,13 @@ describe('integers', () => {
     ...['acquireTimeoutMs', 'connectTimeoutMs', 'keepalive.intervalMs', 'keepalive.timeoutMs'],
     ...['maxLeases', 'idleTimeoutMs', 'maxLifetimeMs', 'validateAfterIdleMs'],
   ].map(key => `pool.${key}`);
+  // Its limit is another option.
+  const first = 'retry.initialDelayMs';
+  const others = [first, 'retry.maxAttempts'];
   const timers = [
     ...['readMs', 'writeMs', 'adminMs', 'waitMs'].map(key => `timeouts.${key}`),
     ...['startup.timeoutMs', 'shutdown.drainTimeoutMs', 'health.timeoutMs', 'leakDetection.thresholdMs'],
+    'retry.maxDelayMs',
   ];
   const at = (path: string, value: unknown) =>
     path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<
@@ -36,7 +40,7 @@ describe('integers', () => {
     'shutdown.drainTimeoutMs',
   ];
 
-  it.each([...paths, ...timers])('%s is refused when it is no number', path => {
+  it.each([...paths, ...timers, ...others])('%s is refused when it is no number', path => {
     expect(faultOf(at(path, '4'))).toMatch(`${path}: must be an integer`);
     expect(faultOf(at(path, '4'))).toMatch('but is a string: convert it with Number(...)');
     expect(faultOf(at(path, Number.NaN))).toMatch('but is NaN: look at what was converted');
@@ -46,7 +50,7 @@ describe('integers', () => {
     expect(faultOf(at(path, -1))).toMatch('but is -1');
   });
 
-  it.each([...paths, ...timers])('%s is refused at 0, where that is too little', path => {
+  it.each([...paths, ...timers, ...others])('%s is refused at 0, where that is too little', path => {
     const faults = faultsOf({ address: 'h', ...at(path, 0) });
     expect(faults).toEqual(
       mayBeZero.includes(path) ? [] : [expect.stringMatching(/(of at least|from) 1\b.*but is 0/)],
@@ -61,9 +65,39 @@ describe('integers', () => {
     },
   );
 
+  it(`${first} is at most what a timer takes`, () => {
+    const pauses = { initialDelayMs: 2_147_483_647, maxDelayMs: 2_147_483_647 };
+    expect(faultsOf({ address: 'h', retry: pauses })).toEqual([]);
+    expect(faultOf(at(first, 2_147_483_648))).toMatch('to 2147483647 (ms), but is 2147483648');
+  });
+
   it('pool.maxReceiveBytes is at most what a gRPC frame can tell', () => {
     expect(faultsOf({ address: 'h', pool: { maxReceiveBytes: 4_294_967_295 } })).toEqual([]);
     expect(faultOf({ pool: { maxReceiveBytes: 4_294_967_296 } })).toMatch('from 1 to 4294967295 (bytes)');
+  });
+});
+
+describe('other numbers', () => {
+  it.each([
+    [{ retry: { multiplier: 1 } }, []],
+    [{ retry: { multiplier: 1.5 } }, []],
+    [{ retry: { multiplier: 0.9 } }, ['retry.multiplier: must be a number of at least 1, but is 0.9']],
+    [{ retryBudget: { ratio: 0, minPerSecond: 0 } }, []],
+    [{ retryBudget: { ratio: 1, minPerSecond: 0.1 } }, []],
+    [{ retryBudget: { ratio: 1.1 } }, ['retryBudget.ratio: must be a number from 0 to 1, but is 1.1']],
+    [{ retryBudget: { ratio: -0.1 } }, ['retryBudget.ratio: must be a number from 0 to 1, but is -0.1']],
+    [
+      { retryBudget: { minPerSecond: -1 } },
+      ['retryBudget.minPerSecond: must be a number of at least 0, but is -1'],
+    ],
+    [{ retryBudget: { minPerSecond: Infinity } }, [expect.stringMatching(/at least 0, but is Infinity/)]],
+    [{ retryBudget: { ratio: '0.2' } }, [expect.stringMatching(/from 0 to 1, but is a string: convert it/)]],
+    [
+      { retry: { multiplier: Number.NaN } },
+      [expect.stringMatching(/but is NaN: look at what was converted/)],
+    ],
+  ])('%j has the faults %j', (options, faults) => {
+    expect(faultsOf({ address: 'h', ...options })).toEqual(faults);
   });
 });
 
@@ -87,6 +121,12 @@ describe('other kinds', () => {
       "startup.mode: must be one of 'eager', 'background', 'lazy', but is another string",
     ],
     [{ startup: { mode: 1 } }, 'but is a number'],
+    [
+      { retry: { jitter: 'half' } },
+      "retry.jitter: must be one of 'full', 'equal', 'none', but is another string",
+    ],
+    [{ retry: true }, 'retry: must be false or an object, but is a boolean'],
+    [{ retryBudget: 0.2 }, 'retryBudget: must be false or an object, but is a number'],
     [{ token: '' }, 'token: is empty: leave it out'],
     [{ username: '', password: '' }, 'username: is empty: leave it out'],
     [{ database: 5 }, 'database: must be a string, but is a number'],
@@ -118,6 +158,10 @@ describe('unknown options', () => {
       "did you mean 'pool.keepalive.timeoutMs' or 'startup.timeoutMs' or 'health.timeoutMs'?",
     ],
     [{ pool: { timeouts: {} } }, "did you mean 'timeouts'?"],
+    [{ retry: { maxRetries: 3 } }, 'known here: maxAttempts, initialDelayMs'],
+    [{ retry: { maxAttempt: 3 } }, "retry.maxAttempt: is not an option: did you mean 'maxAttempts'?"],
+    [{ retry: { ratio: 0.1 } }, "retry.ratio: is not an option: did you mean 'retryBudget.ratio'?"],
+    [{ retryBudget: { minPerSec: 1 } }, "did you mean 'minPerSecond'?"],
     [{ pool: { maxConectoins: 4 } }, "did you mean 'maxConnections'?"],
     [{ tokex: 't' }, "did you mean 'token'?"],
     [{ tokeen: 't' }, "did you mean 'token'?"],

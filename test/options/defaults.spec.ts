@@ -11,6 +11,8 @@ const GROUP_OF: Record<string, object> = {
   MilvusStartupOptions: optionDefaults.startup,
   MilvusShutdownOptions: optionDefaults.shutdown,
   MilvusHealthOptions: optionDefaults.health,
+  MilvusRetryOptions: optionDefaults.retry,
+  MilvusRetryBudgetOptions: optionDefaults.retryBudget,
   MilvusClientOptions: { database: optionDefaults.database, errors: optionDefaults.errors },
 };
 
@@ -32,6 +34,7 @@ describe('optionDefaults', () => {
   it('are frozen to the bottom', () => {
     expect(Object.isFrozen(optionDefaults)).toBe(true);
     expect(Object.isFrozen(optionDefaults.pool.keepalive)).toBe(true);
+    expect(Object.isFrozen(optionDefaults.retry)).toBe(true);
   });
 
   it('are options that pass', () => {

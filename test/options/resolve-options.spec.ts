@@ -24,10 +24,12 @@ describe('resolveClientOptions', () => {
           keepalive: { intervalMs: 30000, timeoutMs: 5000, withoutCalls: false },
           maxReceiveBytes: 268435456,
         },
+        retryBudget: { ratio: 0.2, minPerSecond: 1 },
       },
       database: 'default',
       errors: 'throw',
       timeouts: { readMs: 10000, writeMs: 60000, adminMs: 60000, waitMs: 600000 },
+      retry: { maxAttempts: 3, initialDelayMs: 50, maxDelayMs: 2000, multiplier: 2, jitter: 'full' },
       startup: { mode: 'eager', timeoutMs: 10000 },
       shutdown: { drainTimeoutMs: 10000 },
       health: { timeoutMs: 2000 },
@@ -52,6 +54,13 @@ describe('resolveClientOptions', () => {
     };
     const rest = {
       timeouts: { readMs: 1, writeMs: 2, adminMs: 3, waitMs: 4 },
+      retry: {
+        maxAttempts: 13,
+        initialDelayMs: 14,
+        maxDelayMs: 15,
+        multiplier: 1.5,
+        jitter: 'none' as const,
+      },
       startup: { mode: 'lazy' as const, timeoutMs: 5 },
       shutdown: { drainTimeoutMs: 0 },
       health: { timeoutMs: 6 },
@@ -59,14 +68,19 @@ describe('resolveClientOptions', () => {
       errors: 'status' as const,
       database: 'db',
     };
-    expect(resolveClientOptions('a', { address: 'h:1', token: 't', tls: true, pool, ...rest })).toStrictEqual(
-      {
-        name: 'a',
-        endpoint: { addresses: [{ host: 'h', port: 1 }], tls: { rejectUnauthorized: true }, pool },
-        credentials: { token: 't' },
-        ...rest,
+    const retryBudget = { ratio: 0.5, minPerSecond: 2.5 };
+    const given = { address: 'h:1', token: 't', tls: true, pool, retryBudget, ...rest };
+    expect(resolveClientOptions('a', given)).toStrictEqual({
+      name: 'a',
+      endpoint: {
+        addresses: [{ host: 'h', port: 1 }],
+        tls: { rejectUnauthorized: true },
+        pool,
+        retryBudget,
       },
-    );
+      credentials: { token: 't' },
+      ...rest,
+    });
   });
 
   it('takes undefined for not given, at every level', () => {
@@ -74,6 +88,8 @@ describe('resolveClientOptions', () => {
       tls: undefined,
       pool: { maxConnections: undefined, keepalive: { intervalMs: undefined } },
       timeouts: undefined,
+      retry: { maxAttempts: undefined },
+      retryBudget: undefined,
       startup: { mode: undefined },
       database: undefined,
     };
@@ -89,6 +105,17 @@ describe('resolveClientOptions', () => {
       false,
       { thresholdMs: 60_000 },
       { thresholdMs: 60_000, maxHeld: 3 },
+    ]);
+  });
+
+  it('keeps the retry budget off, or at what holds where nothing is given', () => {
+    const of = (retryBudget: false | object) =>
+      resolveClientOptions('a', { address: 'h', retryBudget }).endpoint.retryBudget;
+    expect([of(false), of({}), of({ ratio: 0.5 }), of({ minPerSecond: 0 })]).toEqual([
+      false,
+      { ratio: 0.2, minPerSecond: 1 },
+      { ratio: 0.5, minPerSecond: 1 },
+      { ratio: 0.2, minPerSecond: 0 },
     ]);
   });
 

@@ -49,6 +49,14 @@ describe('the log of a client', () => {
     expect(lines[2]).toContain('GOAWAY (NO_ERROR)');
   });
 
+  it('tells of an RPC that is sent again at debug: which, how often so far, when, and why', () => {
+    log.retrying('Search', 2, 99.6, 'Milvus is not available');
+
+    expect(lines).toEqual([
+      'debug [Milvus:search] Search failed (attempt 2), is sent again in 100 ms: Milvus is not available',
+    ]);
+  });
+
   it('says once that it connected, and to what', () => {
     log.started('h:1', 'v2.6.2', 23.2);
     log.started('h:1', undefined, 3);

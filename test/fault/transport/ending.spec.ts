@@ -54,6 +54,7 @@ const cancelled = {
   origin: 'caller',
   connectionDied: false,
   notGrpc: false,
+  unreadable: false,
 };
 
 /** Answered when the test says so. */
@@ -148,10 +149,26 @@ describe('the deadline', () => {
       origin: 'caller',
       silent: true,
       notGrpc: false,
+      unreadable: false,
     });
     await stub.waitFor(({ cancelled }) => cancelled.length === 1);
     expect(stub.cancelled[0]!.code).toBe(NGHTTP2_CANCEL);
     await wire.proveUsable(connection);
+  });
+
+  it('is waited for longer by who ends it himself, and the server is told the same', async () => {
+    stub.next('Search', hang());
+    const call = wire.send(connection, 'Search', { timeoutMs: 2_000, graceMs: 50 });
+    await stub.waitFor(({ received }) => received.length === 1);
+    expect(stub.received[0]!.metadata['grpc-timeout']).toBe('2000m');
+    wire.clock.advance(2_049);
+    expect(connection.inFlight).toBe(1);
+    wire.clock.advance(1);
+    expect(await call.outcome).toMatchObject({
+      code: GrpcCode.DEADLINE_EXCEEDED,
+      message: 'no answer within 2000 ms',
+    });
+    await stub.waitFor(({ cancelled }) => cancelled.length === 1);
   });
 
   it.each([0, -1])(

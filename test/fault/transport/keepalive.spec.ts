@@ -19,6 +19,7 @@ const dead = {
   connectionDied: true,
   origin: 'transport',
   notGrpc: false,
+  unreadable: false,
 };
 
 let stub: StubServer;

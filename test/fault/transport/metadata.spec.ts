@@ -49,6 +49,7 @@ describe('metadata that cannot be sent', () => {
         processed: 'no',
         connectionDied: false,
         notGrpc: false,
+        unreadable: false,
       });
       await wire.proveUsable(connection);
       expect([

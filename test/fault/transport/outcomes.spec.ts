@@ -53,9 +53,11 @@ const fromServer = {
   origin: 'server',
   silent: false,
   notGrpc: false,
+  unreadable: false,
 };
 
-const fromTransport = { ...fromServer, origin: 'transport' };
+/** Milvus answered, and nobody can read it. */
+const unreadable = { ...fromServer, origin: 'transport', unreadable: true };
 
 describe('an answer', () => {
   it('is the message, and the request is what gRPC wants', async () => {
@@ -216,7 +218,7 @@ describe('an answer with bad framing', () => {
     ['no-message', 'the answer holds no message'],
     ['garbage', 'the answer is not a gRPC message'],
   ] as const)('%s', async (kind, message) => {
-    expect(await outcomeOf(badFraming(kind))).toEqual({ ...fromTransport, code: GrpcCode.INTERNAL, message });
+    expect(await outcomeOf(badFraming(kind))).toEqual({ ...unreadable, code: GrpcCode.INTERNAL, message });
   });
 
   it.each([
@@ -225,7 +227,7 @@ describe('an answer with bad framing', () => {
     ['without a word of its encoding', gzipAnswer(undefined, { encoding: false }), /compressed as "unknown"/],
   ] as const)('compressed, but %s', async (_what, behaviour, message) => {
     const outcome = await outcomeOf(behaviour);
-    expect(outcome).toMatchObject({ ...fromTransport, code: GrpcCode.INTERNAL });
+    expect(outcome).toMatchObject({ ...unreadable, code: GrpcCode.INTERNAL });
     expect((outcome as { message: string }).message).toMatch(message);
   });
 });
@@ -234,7 +236,7 @@ describe('an answer over the size limit', () => {
   it('is taken up to the limit, and refused one byte above', async () => {
     expect(await outcomeOf(answerRaw(Buffer.alloc(LIMIT)))).toMatchObject({ ok: true });
     expect(await outcomeOf(answerRaw(Buffer.alloc(LIMIT + 1)))).toMatchObject({
-      ...fromTransport,
+      ...unreadable,
       code: GrpcCode.RESOURCE_EXHAUSTED,
     });
   });
@@ -245,7 +247,7 @@ describe('an answer over the size limit', () => {
       stream.write(frame(Buffer.alloc(0), { length: 500_000_000 }));
     };
     expect(await outcomeOf(sends5Bytes)).toMatchObject({
-      ...fromTransport,
+      ...unreadable,
       code: GrpcCode.RESOURCE_EXHAUSTED,
       message: expect.stringContaining('The answer of 500000000 bytes is larger than pool.maxReceiveBytes'),
     });
@@ -258,6 +260,6 @@ describe('an answer over the size limit', () => {
     expect(bomb.length).toBeLessThan(LIMIT);
     const headers = { 'grpc-encoding': 'gzip' };
     const bombs = rawAnswer({ headers, body: bomb, trailers: { 'grpc-status': '0' } });
-    expect(await outcomeOf(bombs)).toMatchObject({ ...fromTransport, code: GrpcCode.RESOURCE_EXHAUSTED });
+    expect(await outcomeOf(bombs)).toMatchObject({ ...unreadable, code: GrpcCode.RESOURCE_EXHAUSTED });
   });
 });

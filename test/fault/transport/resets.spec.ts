@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 const codes = Array.from({ length: 13 }, (_, i) => i + 1);
-const transport = { ok: false, origin: 'transport', notGrpc: false };
+const transport = { ok: false, origin: 'transport', notGrpc: false, unreadable: false };
 const streamReset = { ...transport, connectionDied: false };
 const died = { ...transport, code: GrpcCode.UNAVAILABLE, connectionDied: true };
 

@@ -13,6 +13,7 @@ export interface CallOptions {
   request?: Message;
   metadata?: Record<string, string>;
   timeoutMs?: number;
+  graceMs?: number;
 }
 
 /** What one connection told its owner, and what it should have told. */
@@ -81,7 +82,7 @@ export class Wire {
   }
 
   send(connection: Http2Connection, rpc = 'GetVersion', options: CallOptions = {}): Attempt {
-    const { request = {}, metadata = {}, timeoutMs = 10_000 } = options;
+    const { request = {}, metadata = {}, timeoutMs = 10_000, graceMs } = options;
     const definition = milvusService[rpc];
     const before = connection.inFlight;
     const attempt = connection.send({
@@ -89,6 +90,7 @@ export class Wire {
       message: definition?.requestSerialize(request) ?? new Uint8Array(),
       metadata,
       timeoutMs,
+      graceMs,
     });
     this.told.get(connection)!.calls += connection.inFlight - before;
     return attempt;
