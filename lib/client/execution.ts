@@ -62,6 +62,7 @@ class Reruns<Result> {
         // Calls that nobody waits for any more, as beside one that failed in a Promise.all, would meet those of the next run.
         scope.run.over = true;
         await call.quiet(part => overError({ client: behind.runtime.options.name, method: part.method }));
+        if (call.deadline.remainingMs() <= pause) throw this.conclusion(error, 'time');
         behind.runtime.events.retrying(EXECUTE, errors.length, pause, (error as Error).message);
         await pauseWithin(call, pause);
         figures.rerun();

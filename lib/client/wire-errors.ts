@@ -49,7 +49,7 @@ export function fromAttempt(
   if (doubtful) return outcomeUnknown(`${where}: ${what}`, error, call);
   if (unavailable || origin === 'transport') {
     const message = `${where}: ${what}${effort(call)}. ${fate}`;
-    return attempt.unreadable
+    return attempt.unreadable && code === GrpcCode.RESOURCE_EXHAUSTED
       ? new MilvusConnectionError(message, context)
       : new MilvusUnavailableError(message, context);
   }

@@ -5,7 +5,7 @@ import {
   type MilvusClient,
   type RowData,
 } from '@zilliz/milvus2-sdk-node';
-import { isSuccess, type ResponseStatus } from '../../lib/client/response-status.js';
+import { isSuccess, type ResponseStatus } from '../../lib/endpoint/response-status.js';
 import { pause } from './pooled-client.js';
 
 /** The collection that every one of the databases has. */

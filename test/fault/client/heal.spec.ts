@@ -29,8 +29,25 @@ afterEach(async () => {
 });
 
 describe('a server that goes and comes back', () => {
-  it('fails calls under way at once, and gets calls again soon after its return', async () => {
-    const client = pooledClient(stub.address, { name: 'search', pool: { maxConnections: 1 } });
+  it('answers after its return the reads that were under way', async () => {
+    const client = pooledClient(stub.address, { pool: { maxConnections: 1, acquireTimeoutMs: 20_000 } });
+    await client.getVersion();
+    stub.next('GetVersion', hang());
+    const under = quietly(client.with({ timeoutMs: 20_000 }).getVersion());
+    await stub.waitFor(s => s.count() === 2);
+
+    const port = Number(stub.address.split(':')[1]);
+    await stub.stop();
+    await eventually(() => client.pool.state === 'unavailable');
+    stub = await StubServer.start({ port });
+
+    await expect(under).resolves.toMatchObject({ version: 'v2.6.0-stub' });
+    expect(stub.count()).toBe(1);
+    expect(client.pool.stats().sends).toMatchObject({ rpcs: 2, attempts: 3 });
+  });
+
+  it('fails calls under way at once where nothing is sent again, and gets calls again soon after its return', async () => {
+    const client = pooledClient(stub.address, { name: 'search', pool: { maxConnections: 1 }, retry: false });
     await client.getVersion();
     stub.next('GetVersion', hang());
     const under = quietly(client.getVersion());

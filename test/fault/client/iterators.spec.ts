@@ -171,7 +171,7 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
     ],
     ['by the rate limit', answer({ status: failure(8, 'RateLimit') }), { code: 'MILVUS_RATE_LIMIT' }],
   ])('is an error: %s', async (_how, behaviour, expected) => {
-    const { pages, error } = await secondPage(client, behaviour);
+    const { pages, error } = await secondPage(client.with({ retry: false }), behaviour);
 
     expect(error).toBeInstanceOf(MilvusError);
     expect(error).toMatchObject({ client: 'default', method, ...expected });
@@ -180,7 +180,7 @@ describe.each<[string, 'Search' | 'Query', 'searchIterator' | 'queryIterator', O
   });
 
   it('is an error in the status mode too, where there is no status to look at', async () => {
-    const statuses = client.with({ errors: 'status' });
+    const statuses = client.with({ errors: 'status', retry: false });
 
     expect((await secondPage(statuses, status(14, 'gone'))).error).toMatchObject({
       code: 14,

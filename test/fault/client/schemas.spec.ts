@@ -142,9 +142,17 @@ describe('callers that need the same description at the same time', () => {
     expect(await failureOf(errors)).toMatchObject({ code: 'MILVUS_SERVER', grpcCode: 12 });
   });
 
+  it('share the question that is asked again when the connection breaks', async () => {
+    stub.next('DescribeCollection', rst(INTERNAL_ERROR));
+    await Promise.all(times(10, () => search()));
+
+    expect(sent()).toEqual(['DescribeCollection', 'DescribeCollection', ...Array(10).fill('Search')]);
+  });
+
   it('fail together when the connection does, and leave nothing behind', async () => {
     stub.next('DescribeCollection', rst(INTERNAL_ERROR));
-    const calls = times(10, () => search());
+    const unretried = client.with({ retry: false });
+    const calls = times(10, () => search(unretried));
     for (const call of calls) expect(await failureOf(call)).toMatchObject({ code: 'MILVUS_UNAVAILABLE' });
     expect(stub.count()).toBe(1);
 
@@ -249,10 +257,13 @@ describe('a schema that changed', () => {
   });
 
   it('is not read again for a search that met no refusal of the kind', async () => {
-    stub.next('Search', rst(INTERNAL_ERROR));
-    expect(await failureOf(search())).toMatchObject({ code: 'MILVUS_UNAVAILABLE' });
+    stub.next('Search', rst(INTERNAL_ERROR), 2);
+    expect(await failureOf(search(client.with({ retry: false })))).toMatchObject({
+      code: 'MILVUS_UNAVAILABLE',
+    });
+    await search();
 
-    expect(sent()).toEqual(['Search']);
+    expect(sent()).toEqual(['Search', 'Search', 'Search']);
   });
 
   it('does not have a write sent again that was refused for another reason', async () => {
@@ -295,9 +306,10 @@ describe('a schema that changed', () => {
     ['a missing permission', failure(1401, 'UnexpectedError')],
   ])('is not looked for when Milvus tells %s', async (_what, status) => {
     stub.always('Search', answer({ status })).always('Insert', answer({ status }));
+    const unretried = client.with({ retry: false });
     await Promise.all([
-      ...times(5, () => failureOf(search())),
-      ...times(5, () => failureOf(client.insert(rows))),
+      ...times(5, () => failureOf(search(unretried))),
+      ...times(5, () => failureOf(unretried.insert(rows))),
     ]);
 
     expect(stub.count('DescribeCollection')).toBe(0);

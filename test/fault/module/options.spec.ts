@@ -31,6 +31,8 @@ import {
   type StubServerOptions,
   success,
 } from '../../support/stub-server.js';
+import type { Options, Proof } from './proof.js';
+import { retryProofs } from './retry-proofs.js';
 
 let folder: string;
 let certificates: Certificates;
@@ -49,8 +51,6 @@ afterEach(async () => {
   await closeClients();
   for (const step of undo.splice(0).reverse()) await step();
 });
-
-type Options = Partial<MilvusClientOptions>;
 
 async function startStub(options?: StubServerOptions): Promise<StubServer> {
   const stub = await StubServer.start(options);
@@ -123,15 +123,6 @@ function after<T>(ms: number, value: T): Promise<T> {
 
 const rows = { collection_name: 'c', data: [{ id: 1, vector: [1, 2, 3, 4] }] };
 const expired = 'MILVUS_DEADLINE_EXCEEDED';
-
-interface Proof {
-  /** What is seen with these options. */
-  see: (options: Options) => Promise<unknown>;
-  options: Options;
-  expected: unknown;
-  /** What is seen without; else the option would do nothing. */
-  without: unknown;
-}
 
 /** For each option what it changes, as somebody outside of the process sees it. */
 const proofs: () => Record<string, Proof> = () => {
@@ -396,7 +387,11 @@ const proofs: () => Record<string, Proof> = () => {
           see: async ({ pool }: Options) => {
             const proxy = await behindProxy();
             const keepalive = { intervalMs: 50, timeoutMs: 50, ...pool?.keepalive };
-            const caller = pooledClient(proxy.address, { pool: { keepalive }, timeouts: { readMs: 1_000 } });
+            const caller = pooledClient(proxy.address, {
+              pool: { keepalive },
+              timeouts: { readMs: 1_000 },
+              retry: false,
+            });
             await caller.ping({ timeoutMs: 10_000 });
             proxy.pause();
             return outcomeOf(caller.getVersion());
@@ -508,6 +503,7 @@ const proofs: () => Record<string, Proof> = () => {
       expected: 'too-many-leases',
       without: 'nothing',
     },
+    ...retryProofs(startStub),
     'health.timeoutMs': {
       see: async options => {
         const stub = await startStub();
@@ -525,7 +521,7 @@ const proofs: () => Record<string, Proof> = () => {
 
 const names = [
   'address',
-  ...['leakDetection', 'leakDetection.maxHeld'],
+  ...['leakDetection', 'leakDetection.maxHeld', 'retry', 'retryBudget'],
   ...['ca', 'rootCertPath', 'rootCert', 'rejectUnauthorized', 'skipCertCheck', 'serverName'].map(
     name => `tls.${name}`,
   ),

@@ -38,6 +38,8 @@ describe('stats', () => {
     const nothing = { count: 0, p50: Number.NaN, p95: Number.NaN, p99: Number.NaN, max: Number.NaN };
 
     expect(stats).toEqual({
+      calls: 0,
+      sends: { rpcs: 0, attempts: 0, retries: 0, reruns: 0, budgetRefusals: 0, unknownOutcomes: 0 },
       connections: { size: 0, idle: 0, used: 0, creating: 0, leaving: 0, min: 2, max: 4, overflow: -2 },
       inFlight: 0,
       pending: 0,

@@ -2,6 +2,7 @@ import {
   MilvusAuthenticationError,
   MilvusDeadlineExceededError,
   MilvusError,
+  MilvusOutcomeUnknownError,
   MilvusRateLimitError,
   MilvusRequestError,
   MilvusServerError,
@@ -9,6 +10,7 @@ import {
 } from '../../../lib/index.js';
 import { isSameError, isSameOutcome, show } from './compare.js';
 import type { Trial } from './failures.js';
+import { unknownFate, writesBeside } from './fates.js';
 import { handledFailure } from './handled.js';
 
 /** What is wrong with a run in mode 'throw'; undefined when nothing is. */
@@ -31,10 +33,24 @@ export function wrongInThrow(trial: Trial, client = 'throw'): string | undefined
   if (error.message.includes('secret')) return `tells a secret: ${error.message}`;
   // The SDK goes on polling after some refusals.
   const atOnce = shape.kind === 'hang' || error instanceof MilvusDeadlineExceededError || run.ms < limitMs;
-  return atOnce ? wrongInError(error, trial) : `waits for its deadline with ${show(outcome)}`;
+  if (!atOnce) return `waits for its deadline with ${show(outcome)}`;
+  return wrongInFate(error, trial) ?? wrongInError(error, trial);
 }
 
-function wrongInError(error: MilvusError, { shape, plain }: Trial): string | undefined {
+/** It says so when nobody can know whether a write was executed, and only then. */
+function wrongInFate(error: MilvusError, trial: Trial): string | undefined {
+  // On a machine that stalls the time may be up before the RPC that hangs.
+  if (trial.run.faults === 0 || trial.shape.kind === 'empty') return undefined;
+  const fate = unknownFate(trial);
+  const outcomeUnknown = fate !== undefined && fate !== 'read';
+  if (Boolean(error.outcomeUnknown) === outcomeUnknown) return undefined;
+  // Others may have been on the wire beside it, and end with the call.
+  if (error.outcomeUnknown && writesBeside(trial) > 0) return undefined;
+  return `${outcomeUnknown ? 'hides' : 'says'} that its outcome is unknown: ${show({ rejected: error })}`;
+}
+
+function wrongInError(error: MilvusError, trial: Trial): string | undefined {
+  const { shape, plain } = trial;
   const is = (expected: unknown) => (expected ? undefined : `is another error: ${show({ rejected: error })}`);
   switch (shape.kind) {
     case 'status': {
@@ -49,11 +65,13 @@ function wrongInError(error: MilvusError, { shape, plain }: Trial): string | und
       );
     }
     case 'grpc':
-      return is(error instanceof grpcErrorClass(shape.grpcCode!) && error.grpcCode === shape.grpcCode);
     case 'reset':
-      return is(error.grpcCode === shape.grpcCode);
-    case 'garbage':
-      return is(shape.grpcCode === undefined || error.grpcCode === shape.grpcCode);
+      return is(error instanceof wireErrorClass(trial) && error.grpcCode === shape.grpcCode);
+    case 'garbage': {
+      const lost = unknownFate(trial) === 'once';
+      const code = shape.grpcCode === undefined || error.grpcCode === shape.grpcCode;
+      return is(code && error instanceof MilvusOutcomeUnknownError === lost);
+    }
     case 'hang':
       return is(error instanceof MilvusDeadlineExceededError);
     case 'empty': {
@@ -66,9 +84,11 @@ function wrongInError(error: MilvusError, { shape, plain }: Trial): string | und
   }
 }
 
-function grpcErrorClass(code: number): abstract new (...args: never[]) => MilvusError {
-  if (code === 14) return MilvusUnavailableError;
-  if (code === 16) return MilvusAuthenticationError;
-  if (code === 4) return MilvusDeadlineExceededError;
-  return MilvusServerError;
+function wireErrorClass(trial: Trial): abstract new (...args: never[]) => MilvusError {
+  const { kind, grpcCode } = trial.shape;
+  if (grpcCode === 4) return MilvusDeadlineExceededError;
+  if (unknownFate(trial) === 'once') return MilvusOutcomeUnknownError;
+  // Whatever cancelled it, its caller did not.
+  if (kind === 'reset' || grpcCode === 14 || grpcCode === 1) return MilvusUnavailableError;
+  return grpcCode === 16 ? MilvusAuthenticationError : MilvusServerError;
 }

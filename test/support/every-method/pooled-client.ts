@@ -15,7 +15,8 @@ export class PooledRuns {
   ) {
     // One connection, so that the RPCs of a method arrive in the order in which the SDK makes them.
     const pool = { maxConnections: 1, maxStreamsPerConnection: 5_000, acquireTimeoutMs: 30_000 };
-    this.client = pooledClient(address, { name: mode, errors: mode, pool });
+    // Without retries, as the plain SDK with `maxRetries: 0` beside it.
+    this.client = pooledClient(address, { name: mode, errors: mode, retry: false, pool });
   }
 
   async run(scene: Scene, method: string, args: unknown[], timeoutMs: number): Promise<Run> {
