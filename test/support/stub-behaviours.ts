@@ -154,6 +154,14 @@ export function until(gate: Promise<unknown>, then: Behaviour = answer()): Behav
   };
 }
 
+/** Does what is asked, and then `then`: the client may get to know of it, or not. */
+export function executing(then: Behaviour = answer()): Behaviour {
+  return call => {
+    call.executed = true;
+    then(call);
+  };
+}
+
 /** Runs `behaviour` when the headers arrive, and leaves the request's body unread. */
 export function atHeaders(behaviour: Behaviour): Behaviour {
   return Object.assign((call: StubCall) => behaviour(call), { atHeaders: true });

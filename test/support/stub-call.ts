@@ -26,6 +26,8 @@ export class StubCall {
   ended = false;
   /** Whether the stub itself sent RST_STREAM. */
   resetByServer = false;
+  /** Whether the stub did what was asked, by `executing()`, whatever it answered. */
+  executed = false;
 
   private readonly definition: RpcDefinition | undefined;
   private readonly onEnded: (call: StubCall) => void;

@@ -112,6 +112,11 @@ export class StubServer {
     return this.received.filter(call => call.rpc === rpc);
   }
 
+  /** How many calls of one RPC were executed, by `executing()`. */
+  executions(rpc: string): number {
+    return this.calls(rpc).filter(({ executed }) => executed).length;
+  }
+
   /** Answers every call of `rpc` (or `ANY`) by `handler`. */
   on<Request extends object = Message>(rpc: string, handler: Handler<Request>): this {
     return this.always(rpc, async call => {

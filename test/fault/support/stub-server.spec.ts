@@ -17,6 +17,7 @@ import {
   contentType,
   delay,
   destroySession,
+  executing,
   failure,
   frame,
   goaway,
@@ -465,6 +466,18 @@ describe('counts', () => {
     other.destroy();
     await stub.waitFor(({ inFlight, connectionsOpen }) => inFlight === 3 && connectionsOpen === 1);
     expect(stub.maxInFlight).toBe(4);
+  });
+
+  it('what was executed, whether the client gets to know or not', async () => {
+    stub.next('Insert', executing());
+    stub.next('Insert', status(14));
+    stub.next('Insert', executing(rst(NGHTTP2_INTERNAL_ERROR)));
+    const answered = await peer.call('Insert');
+    expect(decoded('Insert', answered.body)).toMatchObject({ acknowledged: true });
+    await peer.call('Insert');
+    expect((await peer.call('Insert')).rstCode).toBe(NGHTTP2_INTERNAL_ERROR);
+    expect(stub.calls('Insert').map(({ executed }) => executed)).toEqual([true, false, true]);
+    expect([stub.executions('Insert'), stub.executions('Upsert')]).toEqual([2, 0]);
   });
 
   it('streams the client resets, with their code', async () => {
