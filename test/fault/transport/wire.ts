@@ -1,10 +1,10 @@
-import type process from 'node:process';
 import { expect } from '@jest/globals';
 import { parseAddress } from '../../../lib/options/address.js';
 import type { Attempt, AttemptOutcome } from '../../../lib/transport/attempt.js';
 import type { ConnectError } from '../../../lib/transport/connect-error.js';
 import { Http2Connection, type Http2ConnectionOptions } from '../../../lib/transport/http2-connection.js';
 import { FakeClock } from '../../support/fake-clock.js';
+import { realProcess } from '../../support/real-process.js';
 import { type Message, milvusService } from '../../support/stub-server.js';
 
 export type WireOptions = Partial<Omit<Http2ConnectionOptions, 'address'>> & { signal?: AbortSignal };
@@ -24,11 +24,6 @@ interface Told {
   closing: number;
   closed: number;
 }
-
-/** Jest gives tests a copy of `process`, on which nothing is ever reported. */
-const realProcess = (
-  globalThis.process as typeof process & { getBuiltinModule(id: string): unknown }
-).getBuiltinModule('node:process') as typeof process;
 
 /** Our end of the wire: connections under a clock that stands still, and a look at what they leave behind. */
 export class Wire {
