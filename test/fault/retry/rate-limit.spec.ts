@@ -72,6 +72,14 @@ describe('what Milvus refuses for its rate limit', () => {
     expect(stub.count('Search')).toBe(maxAttempts + 1);
   });
 
+  it('does not count as one of the failures that follow it', async () => {
+    client = pooledClient(stub.address, { retry: QUICK, retryBudget: false });
+    stub.next('Search', rateLimited).next('Search', status(14), 2);
+
+    await expect(search()).resolves.toBeDefined();
+    expect(stub.count('Search')).toBe(4);
+  });
+
   it('is sent again on and on until its deadline', async () => {
     stub.always('Search', rateLimited);
     await client.describeCollection({ collection_name: 'c' });
