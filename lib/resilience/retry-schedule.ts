@@ -11,8 +11,8 @@ interface Budget {
   take(now: number): boolean;
 }
 
-/** Why there is no other attempt: they are used up, or the time is, or the budget of all callers. */
-export type NoRetry = 'attempts' | 'time' | 'budget';
+/** Why there is no other attempt: they are used up, or the time is, or the budget of all callers, or the circuit breaker opened. */
+export type NoRetry = 'attempts' | 'time' | 'budget' | 'circuit';
 
 /**
  * Milvus's rate limits are by the second, and refuse before anything is executed: worth a longer wait, and as many as the
