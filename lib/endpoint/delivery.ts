@@ -1,27 +1,27 @@
 import { type ConnectionSource, nothingToLeave, type PoolUser } from '../pool/connection-source.js';
 import type { Member } from '../pool/member.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
+import type { CircuitBreaker, CircuitPass, CircuitVerdict } from '../resilience/circuit-breaker.js';
 import type { Clock, Scheduled } from '../resilience/clock.js';
-import type { RetryBudget } from '../resilience/retry-budget.js';
-import { type NoRetry, RetrySchedule, SHORTEST_ATTEMPT_MS } from '../resilience/retry-schedule.js';
-import { mayRepeat, type Repeatability, type Setback } from '../resilience/setback.js';
+import { type NoRetry, SHORTEST_ATTEMPT_MS } from '../resilience/retry-schedule.js';
+import type { Repeatability, Setback } from '../resilience/setback.js';
 import type { Attempt, AttemptOutcome } from '../transport/attempt.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
 import { asSuccess, refusalIn } from './response-status.js';
 import { type Delivered, type Rpc, type RpcCall, RpcError, type RpcUnderWay } from './rpc.js';
 import { answersExists, repeatabilityOfRequest } from './rpc-catalogue.js';
-import { callEnded, poolError, tooLate, unreadable, wireError } from './rpc-errors.js';
-import type { SendFigures } from './send-figures.js';
-import { saysExists, setbackOfFailure, setbackOfStatus } from './setback.js';
-import { verdictOf } from './verdict.js';
+import { callEnded, circuitOpen, poolError, tooLate, unreadable, wireError } from './rpc-errors.js';
+import { Sequel, type SequelRules } from './sequel.js';
+import { saysExists, saysUnavailable, setbackOfFailure, setbackOfStatus } from './setback.js';
+import { circuitVerdictOf, verdictOf } from './verdict.js';
 
 /** What every delivery of an endpoint needs. */
-export interface DeliveryRoute {
+export interface DeliveryRoute extends SequelRules {
+  readonly circuit: CircuitBreaker;
   readonly pool: ConnectionSource<Http2Connection>;
-  readonly budget: RetryBudget;
-  readonly figures: SendFigures;
   readonly clock: Clock;
-  readonly random: () => number;
+  /** Asked when calls get no answer on a connection that lives: whether the server does not even say how it is. */
+  readonly hangs: () => boolean;
   /** Told of each pause before another attempt. */
   readonly onRetry: (rpc: string, attempts: number, pauseMs: number, why: string) => void;
 }
@@ -45,6 +45,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   private resolve!: (answer: object) => void;
   private reject!: (error: RpcError) => void;
   private forget!: (outcomeUnknown: boolean) => void;
+  private pass?: CircuitPass;
   private attempts = 0;
   /** It is in one place at a time: in the line, on the wire, or between two attempts. */
   private leaveLine?: () => void;
@@ -52,13 +53,11 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   private pause?: Scheduled;
   /** An attempt that is over may have been executed. */
   private doubtful = false;
-  private wentElsewhere = false;
   private cancelled = false;
-  private schedule?: RetrySchedule;
-  private stoppedBy?: NoRetry;
+  /** There is none as long as nothing failed. */
+  private failed?: Sequel;
   /** What kept it from being sent again. */
   private noConnection?: PoolFailure;
-  private hope: Setback['hope'] = 'none';
   /** Ends it with what its last attempt came to. */
   private concede?: () => void;
 
@@ -76,6 +75,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   begin(): Promise<object> {
     return new Promise((resolve, reject) => {
       if (this.call.ended) return reject(callEnded(this.rpc));
+      if (!this.admitted()) return reject(circuitOpen(this.rpc, this.route.circuit.retryAfterMs));
       this.resolve = resolve;
       this.reject = reject;
       this.forget = this.call.begin(this);
@@ -88,9 +88,10 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     this.cancelled = true;
     // Its outcome follows.
     if (this.attempt) return this.attempt.cancel();
+    const verdict = this.verdictOfWaiting();
     this.leaveLine?.();
     this.pause?.cancel();
-    this.end(callEnded(this.rpc, this.delivered()));
+    this.end(callEnded(this.rpc, this.delivered()), verdict);
   }
 
   unsent(): PoolFailure | undefined {
@@ -134,7 +135,9 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
       this.ticket = undefined;
       return this.find();
     }
-    if (!this.concede) return this.end(poolError(this.rpc.method.name, failure, this.delivered()));
+    if (!this.concede) {
+      return this.end(poolError(this.rpc.method.name, failure, this.delivered()), verdictOfPool(failure));
+    }
     // What it was sent for in vain says more than that there was no second time.
     this.noConnection = failure;
     this.concede();
@@ -152,20 +155,21 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
 
   private ended(outcome: AttemptOutcome, member: Member<Http2Connection>, sentAt: number): void {
     this.attempt = undefined;
-    this.source.ended(member, verdictOf(outcome, this.call.deadline), sentAt);
+    const verdict = verdictOf(outcome, this.call.deadline);
+    this.source.ended(member, verdict, sentAt);
     this.avoid = member;
     if (outcome.ok) return this.answered(outcome.message, sentAt);
     const setback = setbackOfFailure(outcome);
     if (setback.fate === 'unknown') this.doubtful = true;
-    this.concede = () =>
-      this.end(wireError(this.rpc, member.connection.authority, outcome, this.delivered()));
-    if (this.mayGoElsewhere(setback, member)) {
-      this.wentElsewhere = true;
-      return this.find();
-    }
+    const tookMs = this.route.clock.now() - sentAt;
+    const circuitVerdict = circuitVerdictOf(outcome, verdict, tookMs, this.route.hangs);
+    this.concede = () => {
+      const error = wireError(this.rpc, member.connection.authority, outcome, this.delivered());
+      this.end(error, circuitVerdict, outcome.connectionDied);
+    };
+    if (!this.cancelled && this.sequel.elsewhere(setback, member.connection)) return this.find();
     // Only an answer tells how long the next one may take to come.
-    const answerMs = outcome.origin === 'server' ? this.route.clock.now() - sentAt : 0;
-    this.retryOrConcede(setback, answerMs, outcome.message);
+    this.retryOrConcede(setback, outcome.origin === 'server' ? tookMs : 0, outcome.message);
   }
 
   private answered(message: Buffer, sentAt: number): void {
@@ -176,7 +180,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
       answer = method.deserialize(message);
     } catch (error) {
       this.doubtful = true;
-      return this.end(unreadable(rpc, error as Error, this.delivered()));
+      return this.end(unreadable(rpc, error as Error, this.delivered()), 'success');
     }
     const refusal = refusalIn(answer);
     if (!refusal) return this.succeed(answer);
@@ -185,7 +189,7 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     }
     this.concede = () => {
       rpc.delivered = this.delivered();
-      this.over();
+      this.over(saysUnavailable(refusal) ? 'failure' : 'success');
       this.resolve(answer);
     };
     const setback = setbackOfStatus(refusal, method.name, rpc.request);
@@ -194,49 +198,26 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   /**
-   * Its connection takes no calls any more, and HTTP/2 proves that the server did not look at this one: it takes its place in
-   * the line again, as if it had not been sent. Once; whom that meets again is in trouble of another kind.
-   */
-  private mayGoElsewhere(setback: Setback, { connection }: Member<Http2Connection>): boolean {
-    return (
-      setback.fate === 'not-processed' &&
-      setback.hope !== 'none' &&
-      !connection.open &&
-      !this.wentElsewhere &&
-      !this.cancelled
-    );
-  }
-
-  /**
    * Prepares another attempt if there may be one.
    *
    * @param answerMs what the server took to answer the one that failed; 0 if it did not
    */
   private retryOrConcede(setback: Setback, answerMs: number, why: string): void {
-    const pauseMs = this.pauseBeforeRetry(setback, answerMs);
-    if (pauseMs === undefined) return this.concede?.();
     const { clock, onRetry } = this.route;
+    this.sequel.hope = setback.hope;
+    if (this.cancelled || this.leaseIsLost) return this.concede?.();
+    const now = clock.now();
+    const times = { now, remainingMs: this.endsAt - now, answerMs };
+    const pauseMs = this.sequel.pauseMs(setback, times, this.mayGoOn);
+    if (pauseMs === undefined) return this.concede?.();
     onRetry(this.rpc.method.name, this.attempts, pauseMs, why);
     this.pause = clock.schedule(() => {
       this.pause = undefined;
+      if (!this.mayGoOn) return this.giveUp('circuit');
       // It has had its turn.
       this.ticket = undefined;
       this.find();
     }, pauseMs);
-  }
-
-  private pauseBeforeRetry(setback: Setback, answerMs: number): number | undefined {
-    const { call, route } = this;
-    this.hope = setback.hope;
-    if (this.cancelled || call.retry === false || this.leaseIsLost) return undefined;
-    if (setback.hope === 'none' || !mayRepeat(setback, this.repeatability)) return undefined;
-    this.schedule ??= new RetrySchedule(call.retry, route.budget, route.random);
-    const now = route.clock.now();
-    const pause = this.schedule.next(setback.hope, { now, remainingMs: this.endsAt - now, answerMs });
-    if (typeof pause === 'number') return pause;
-    this.stoppedBy = pause;
-    if (pause === 'budget') route.figures.refusedByBudget();
-    return undefined;
   }
 
   /** Into the budget for retries; but what a second run sends is one itself. */
@@ -247,14 +228,28 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
 
   /** Its time was up before it could be sent, or sent again. */
   private endLate(): void {
-    if (!this.concede) return this.end(tooLate(this.rpc, this.delivered()));
-    this.stoppedBy = 'time';
-    this.concede();
+    if (!this.concede) return this.end(tooLate(this.rpc, this.delivered()), 'nothing');
+    this.giveUp('time');
+  }
+
+  private giveUp(why: NoRetry): void {
+    this.sequel.stoppedBy = why;
+    this.concede?.();
+  }
+
+  /** The circuit breaker would still let it through. */
+  private get mayGoOn(): boolean {
+    return this.pass === undefined || this.route.circuit.holds(this.pass);
   }
 
   /** Its lease has no connection any more, and there is no other for it. */
   private get leaseIsLost(): boolean {
     return this.source !== this.route.pool && !this.avoid?.connection.open;
+  }
+
+  private get sequel(): Sequel {
+    this.failed ??= new Sequel(this.repeatability, this.route, this.call.retry);
+    return this.failed;
   }
 
   private get repeatability(): Repeatability {
@@ -263,24 +258,49 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   }
 
   private delivered(): Delivered {
-    const { attempts, doubtful: uncertain, writes, hope, stoppedBy, noConnection } = this;
+    const { attempts, doubtful: uncertain, writes, noConnection } = this;
+    const { hope = 'none', stoppedBy } = this.failed ?? {};
     const repeatable = this.repeatability !== 'once';
     return { attempts, uncertain, writes, repeatable, hope, stoppedBy, noConnection };
   }
 
   private succeed(answer: object): void {
+    this.judge('success', false);
     this.forget(false);
     this.resolve(answer);
   }
 
-  private end(error: RpcError): void {
-    this.over();
+  private end(error: RpcError, verdict: CircuitVerdict, connectionDied = false): void {
+    this.over(verdict, connectionDied);
     this.reject(error);
   }
 
-  private over(): void {
+  private over(verdict: CircuitVerdict, connectionDied = false): void {
     const outcomeUnknown = this.doubtful && this.writes;
     if (outcomeUnknown) this.route.figures.endedUnknown();
+    this.judge(verdict, connectionDied);
     this.forget(outcomeUnknown);
   }
+
+  private admitted(): boolean {
+    if (this.call.probes) return true;
+    this.pass = this.route.circuit.enter();
+    return this.pass !== undefined;
+  }
+
+  /** Tells the circuit breaker what this says of the server. */
+  private judge(verdict: CircuitVerdict, connectionDied: boolean): void {
+    const { pass, avoid, route } = this;
+    if (pass !== undefined) route.circuit.leave(pass, verdict, avoid, connectionDied);
+  }
+
+  /** Of a call that ends in the line: a caller who changes his mind says nothing of the server. */
+  private verdictOfWaiting(): CircuitVerdict {
+    if (!this.leaveLine || this.call.deadline.remainingMs() > 0) return 'nothing';
+    return verdictOfPool(this.source.whyNone());
+  }
+}
+
+function verdictOfPool({ reason, confirmed }: PoolFailure): CircuitVerdict {
+  return reason === 'unreachable' && confirmed ? 'failure' : 'nothing';
 }

@@ -37,6 +37,11 @@ export function wireError(
   return new RpcError(method.name, attempt.code, attempt.message, failure, { delivered });
 }
 
+export function circuitOpen({ method }: Rpc, retryAfterMs: number): RpcError {
+  const failure = { at: 'circuit', retryAfterMs } as const;
+  return new RpcError(method.name, GrpcCode.UNAVAILABLE, 'the circuit breaker is open', failure);
+}
+
 /** It found no connection, or no lease. */
 export function poolError(rpc: string, pool: PoolFailure, delivered?: Delivered): RpcError {
   const away = pool.reason === 'unreachable' || pool.reason === 'lease-lost';

@@ -73,6 +73,8 @@ export interface RpcCall {
   readonly retry: RetryPolicy | false;
   /** It is a part of a function that runs once more. */
   readonly rerun?: boolean;
+  /** It is to find out how the server is, and is let through where others are not. */
+  readonly probes?: boolean;
   /** Its caller knows that executing any of them twice does no harm. */
   readonly idempotent: boolean;
   /** Whether it is over, so that nothing more may be sent for it. */
@@ -93,6 +95,8 @@ export type RpcFailure =
   | { at: 'line' }
   /** It found no connection. */
   | { at: 'pool'; pool: PoolFailure }
+  /** The circuit breaker let nothing through. */
+  | { at: 'circuit'; retryAfterMs: number }
   /** It was answered with something that cannot be read. */
   | { at: 'answer' }
   /** It fits no message, and was not sent. */

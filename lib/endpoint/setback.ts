@@ -103,6 +103,13 @@ function brokeOff(status: ResponseStatus): boolean {
   return code === UNEXPECTED && /context (deadline exceeded|canceled)/.test(status.reason ?? '');
 }
 
+/** Milvus answers, but only to say that it cannot work: 1 NotReady, 2 Unavailable, or its coordinators are gone. */
+export function saysUnavailable(status: ResponseStatus): boolean {
+  const code = codeOf(status);
+  if (code === 1) return status.error_code === 'NotReadyServe';
+  return code === 2 || (code === UNEXPECTED && HALF_DEAD.test(status.reason ?? ''));
+}
+
 /** As the SDK's `delete({ ids })` puts it. */
 function isDeleteByKey(request: { ids?: unknown; filter?: unknown; expr?: unknown }): boolean {
   const { ids, filter, expr } = request;

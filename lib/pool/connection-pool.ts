@@ -77,9 +77,17 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
 
   get state(): PoolState {
     if (this.closing) return this.gone ? 'closed' : 'draining';
-    if (this.shared.length > 0) return this.opener.lastError ? 'degraded' : 'ready';
+    if (this.shared.length > 0) {
+      const some = this.opener.lastError || this.shared.some(({ trust }) => trust.resting);
+      return some ? 'degraded' : 'ready';
+    }
     if (this.opener.lastError) return 'unavailable';
     return this.opener.active ? 'connecting' : 'idle';
+  }
+
+  /** Whether any of its connections has been answered since then. */
+  answeredSince(time: number): boolean {
+    return this.shared.some(({ trust }) => trust.answeredAt >= time);
   }
 
   stats(): ConnectionStats {
@@ -196,7 +204,8 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
     });
     if (this.closing) return this.end(member, 'drain', 'destroy');
     if (member.leaving) return;
-    return this.place(member);
+    // What failed a moment ago may take connections before it takes calls.
+    return this.opener.lastError ? this.placeIfAlive(member) : this.place(member);
   }
 
   /** @internal */
@@ -348,14 +357,36 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
     return member.idle && member.inGoodStanding && !this.inspector.outOfTouch(member);
   }
 
-  /** Puts a new connection where it is needed most. */
-  private place(member: Member<Connection>): Promise<void> | void {
+  /** @throws ConnectError when nothing is answered on it */
+  private async placeIfAlive(member: Member<Connection>): Promise<void> {
+    await this.examine(member);
+    if (!member.leaving) await this.place(member, true);
+  }
+
+  /** @throws ConnectError */
+  private async examine(member: Member<Connection>): Promise<void> {
+    member.doubtedSince = this.clock.now();
+    const alive = await member.connection.check(CHECK_LIMIT_MS);
+    member.doubtedSince = undefined;
+    if (!alive) {
+      this.end(member, 'failed', 'destroy');
+      throw this.report.unanswered(CHECK_LIMIT_MS);
+    }
+    member.lives(this.clock.now());
+  }
+
+  /**
+   * Puts a new connection where it is needed most.
+   *
+   * @param examined it has just shown that it lives
+   */
+  private place(member: Member<Connection>, examined = false): Promise<void> | void {
     const { shared, desk } = this;
     const { minConnections } = this.options;
     const needed = this.hasPlace && (this.line.pending > 0 || shared.length < minConnections);
     if (!needed && desk.wants) return desk.give(member);
     const old = needed ? undefined : shared.find(({ due }) => due);
-    if (old) return this.replace(old, member);
+    if (old) return this.replace(old, member, examined);
     if (!this.hasPlace) return this.end(member, 'idle', 'close');
     this.share(member);
     this.serve(member);
@@ -367,18 +398,15 @@ export class ConnectionPool<Connection extends PooledConnection> implements Conn
   }
 
   /** Swaps a connection for a new one once that has shown that it lives. No call is lost on either. */
-  private async replace(old: Member<Connection>, member: Member<Connection>): Promise<void> {
-    member.doubtedSince = this.clock.now();
-    const alive = await member.connection.check(CHECK_LIMIT_MS);
-    member.doubtedSince = undefined;
-    if (!alive) {
-      this.end(member, 'failed', 'destroy');
-      throw this.report.unanswered(CHECK_LIMIT_MS);
-    }
+  private async replace(
+    old: Member<Connection>,
+    member: Member<Connection>,
+    examined: boolean,
+  ): Promise<void> {
+    if (!examined) await this.examine(member);
     if (member.leaving) return;
-    member.lives(this.clock.now());
     const index = this.shared.indexOf(old);
-    if (index < 0) return this.place(member);
+    if (index < 0) return this.place(member, true);
     this.shared[index] = member;
     this.end(old, old.due ?? 'lifetime', 'close');
     this.serve(member);

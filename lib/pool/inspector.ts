@@ -61,12 +61,13 @@ export class Inspector<Connection extends PooledConnection> {
 
   /** What an RPC that was sent on it says of it. */
   ended(member: Member<Connection>, verdict: Verdict, sentAt: number, now: number): void {
-    if (verdict === 'nothing') return;
+    if (verdict === 'nothing' || verdict === 'unanswered') return;
     const { trust } = member;
     if (verdict === 'answered') {
       if (!trust.answered(now)) return;
       member.rest?.cancel();
-      return this.owner.usable(member);
+      this.owner.usable(member);
+      return this.owner.inspected();
     }
     if (verdict === 'silent' && now >= member.checkedAt + CHECK_PAUSE_MS) this.check(member);
     // That a caller had little time says nothing of the connection.
@@ -100,5 +101,6 @@ export class Inspector<Connection extends PooledConnection> {
     member.rest?.cancel();
     member.trust.tryAgain();
     this.owner.worthATry(member);
+    this.owner.inspected();
   }
 }

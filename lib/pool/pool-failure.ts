@@ -31,6 +31,8 @@ export class PoolFailure extends Error {
     readonly connectError?: ConnectError,
     /** The limit that ended the wait. */
     readonly waited?: WaitLimit,
+    /** The server is away for certain; not only for lack of time to find out. */
+    readonly confirmed = false,
   ) {
     super(`no connection: ${reason}`, { cause: connectError });
     this.name = 'PoolFailure';

@@ -22,6 +22,9 @@ export interface PoolParts<Connection extends PooledConnection> {
   readonly target: string;
 }
 
+/** A server that works has taken a connection by then, in ms. */
+const LONG_TRY_MS = 1_000;
+
 /** What a pool looks like, in numbers and in words. */
 export class PoolReport<Connection extends PooledConnection> {
   constructor(private readonly parts: PoolParts<Connection>) {}
@@ -65,7 +68,8 @@ export class PoolReport<Connection extends PooledConnection> {
       leases: desk.held,
       maxLeases,
     };
-    return new PoolFailure(reason, snapshot, opener.lastError ?? this.noAnswerYet(), waited);
+    const confirmed = opener.lastError !== undefined || (opener.tryingForMs ?? 0) >= LONG_TRY_MS;
+    return new PoolFailure(reason, snapshot, opener.lastError ?? this.noAnswerYet(), waited, confirmed);
   }
 
   /** Somebody took the connection, and nothing came of it. */

@@ -6,6 +6,8 @@ export type Verdict =
   | 'failed'
   /** Its time was up, and nothing at all had arrived on the connection meanwhile. */
   | 'silent'
+  /** As that, but the connection lives: a PING was answered, or what is no answer to a call arrived. */
+  | 'unanswered'
   /** Nothing: the caller gave up, or the connection broke. */
   | 'nothing';
 

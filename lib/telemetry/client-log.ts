@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ConnectError } from '../transport/connect-error.js';
 import type { HeldLease, LeakObserver } from './leases.js';
-import type { PoolObserver, PoolState, SendObserver } from './pool-telemetry.js';
+import type { EndpointObserver, PoolState } from './pool-telemetry.js';
 
 /** What the log needs of a drain's report. */
 interface Drained {
@@ -16,7 +16,7 @@ interface Drained {
  * One client's log lines, through Nest's logger with the context `Milvus:<name>`. A change of state once, at `log` or
  * `warn`; single connections at `debug`; nothing per call.
  */
-export class ClientLog implements PoolObserver, SendObserver, LeakObserver {
+export class ClientLog implements EndpointObserver, LeakObserver {
   private readonly logger: Logger;
   private lastError?: ConnectError;
 
@@ -35,10 +35,9 @@ export class ClientLog implements PoolObserver, SendObserver, LeakObserver {
     this.write('warn', `not connected yet, trying on: ${error.message}`);
   }
 
-  stateChanged(from: PoolState, to: PoolState): void {
+  stateChanged(from: PoolState, to: PoolState, reason = this.explainLastError()): void {
     const change = `${from} → ${to}`;
-    if (to === 'unavailable' || to === 'degraded')
-      this.write('warn', `${change}: ${this.explainLastError()}`);
+    if (to === 'unavailable' || to === 'degraded') this.write('warn', `${change}: ${reason}`);
     else if (from === 'unavailable' || from === 'degraded') this.write('log', change);
     else this.write('debug', change);
   }

@@ -2,11 +2,17 @@ import { type Observable, Subject } from 'rxjs';
 import type { ConnectError } from '../transport/connect-error.js';
 import type { ClientLog } from './client-log.js';
 import type { HeldLease, LeakObserver } from './leases.js';
-import type { CloseReason, PoolObserver, PoolState, SendObserver } from './pool-telemetry.js';
+import type { CloseReason, EndpointObserver, PoolState } from './pool-telemetry.js';
 
 /** What happens in the pool of a client; frozen. */
 export type PoolEvent = { readonly client: string } & (
-  | { readonly type: 'state-changed'; readonly from: PoolState; readonly to: PoolState }
+  | {
+      readonly type: 'state-changed';
+      readonly from: PoolState;
+      readonly to: PoolState;
+      /** In words, where it is not for the connections. */
+      readonly reason?: string;
+    }
   | { readonly type: 'connection-opened'; readonly address: string; readonly tookMs: number }
   | {
       readonly type: 'connection-closed';
@@ -25,7 +31,7 @@ export type PoolEvent = { readonly client: string } & (
 type WithoutClient<Event> = Event extends unknown ? Omit<Event, 'client'> : never;
 
 /** Tells the log and the subscribers of one client what happens in its pool. */
-export class PoolEvents implements PoolObserver, SendObserver, LeakObserver {
+export class PoolEvents implements EndpointObserver, LeakObserver {
   readonly events$: Observable<PoolEvent>;
   private readonly subject = new Subject<PoolEvent>();
 
@@ -36,9 +42,9 @@ export class PoolEvents implements PoolObserver, SendObserver, LeakObserver {
     this.events$ = this.subject.asObservable();
   }
 
-  stateChanged(from: PoolState, to: PoolState): void {
-    this.log.stateChanged(from, to);
-    this.publish({ type: 'state-changed', from, to });
+  stateChanged(from: PoolState, to: PoolState, reason?: string): void {
+    this.log.stateChanged(from, to, reason);
+    this.publish({ type: 'state-changed', from, to, ...(reason !== undefined && { reason }) });
   }
 
   connectionOpened(address: string, tookMs: number): void {

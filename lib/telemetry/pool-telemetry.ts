@@ -5,8 +5,10 @@ import type { Durations } from './durations.js';
  * - `idle`: there is no connection, and nobody needs one
  * - `connecting`: there is none yet; one is being made
  * - `ready`: calls have a connection
- * - `degraded`: they have, but the latest try to open another one failed
- * - `unavailable`: they have none, and the latest try failed; trying goes on
+ * - `degraded`: they have, but the latest try to open another one failed, or one that is open keeps failing, or the circuit breaker is
+ *   half-open
+ * - `unavailable`: they have none, and the latest try failed; or the circuit breaker is open; or Milvus says that it is not healthy, or
+ *   nothing when asked; trying goes on
  * - `draining`: no new calls; those in flight end
  * - `closed`
  */
@@ -93,6 +95,12 @@ export interface PoolObserver {
   /** @param detail in words */
   connectionClosed(address: string, reason: CloseReason, detail: string): void;
   connectFailed(error: ConnectError): void;
+}
+
+/** Is told what happens in an endpoint; must not throw. */
+export interface EndpointObserver extends PoolObserver, SendObserver {
+  /** @param reason in words, if it is not for its connections */
+  stateChanged(from: PoolState, to: PoolState, reason?: string): void;
 }
 
 /** Is told what happens to RPCs; must not throw. */

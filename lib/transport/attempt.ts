@@ -36,6 +36,8 @@ export interface AttemptFailure {
   origin: 'server' | 'transport' | 'caller';
   /** Nothing at all arrived on the connection while the attempt lasted. */
   silent: boolean;
+  /** No call on the connection was answered while the attempt lasted; a PING may have been. */
+  unanswered: boolean;
   /** The peer answered, but not with gRPC: the address is not Milvus. */
   notGrpc: boolean;
   /** Milvus answered, but with something that cannot be taken for one message, or with too much. */

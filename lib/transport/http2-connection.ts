@@ -61,8 +61,9 @@ export class Http2Connection {
   private closed = false;
   private lastProcessedStreamId?: number;
   private linger?: Scheduled;
-  /** How often something of the server arrived. */
+  /** How often something of the server arrived, and how often in answer to a call. */
   private heard = 0;
+  private answers = 0;
   private readonly checks = new Set<(alive: boolean) => void>();
   private serverMaxStreams: number;
 
@@ -190,7 +191,13 @@ export class Http2Connection {
       get heard() {
         return connection.heard;
       },
-      onReceived: () => this.onReceived(),
+      get answers() {
+        return connection.answers;
+      },
+      onReceived: () => {
+        this.answers++;
+        this.onReceived();
+      },
       onUsedUp: () => this.close('its stream ids are used up'),
       onEnded: stream => this.onStreamEnded(stream),
     };

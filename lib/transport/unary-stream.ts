@@ -26,7 +26,9 @@ export interface StreamContext {
   readonly lastProcessedStreamId?: number;
   /** How often bytes of the peer arrived. */
   readonly heard: number;
-  /** Told when bytes of the peer arrive. */
+  /** As that, in answer to calls. */
+  readonly answers: number;
+  /** Told when bytes of the peer arrive for a call. */
   onReceived(): void;
   /** Told when the connection has no stream left to give. */
   onUsedUp(): void;
@@ -50,6 +52,7 @@ export class UnaryStream implements Attempt {
   private readonly answer: UnaryAnswer;
   private headers?: IncomingHttpHeaders;
   private readonly heardBefore: number;
+  private readonly answersBefore: number;
 
   constructor(
     private readonly context: StreamContext,
@@ -60,6 +63,7 @@ export class UnaryStream implements Attempt {
     });
     this.answer = new UnaryAnswer(context.maxReceiveBytes);
     this.heardBefore = context.heard;
+    this.answersBefore = context.answers;
     const { timeoutMs, graceMs = 0 } = request;
     this.timer = context.clock.schedule(() => this.expire(timeoutMs), timeoutMs + graceMs);
     try {
@@ -236,6 +240,7 @@ export class UnaryStream implements Attempt {
       connectionDied: false,
       origin: 'transport',
       silent: this.context.heard === this.heardBefore,
+      unanswered: this.context.answers === this.answersBefore,
       notGrpc: false,
       unreadable: false,
       ...failure,
