@@ -1,7 +1,7 @@
 export type { MilvusCallOptions, MilvusExecuteOptions } from './client/call-scope.js';
 export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
 export type { MilvusLease } from './client/milvus-lease.js';
-export type { MilvusAcquireOptions, MilvusPool } from './client/milvus-pool.js';
+export type { MilvusAcquireOptions, MilvusCircuit, MilvusPool } from './client/milvus-pool.js';
 export { PooledMilvusClient } from './client/pooled-milvus-client.js';
 export type { MilvusPing } from './client/server-probe.js';
 export {
@@ -12,6 +12,7 @@ export {
 export {
   MilvusAbortedError,
   MilvusAuthenticationError,
+  MilvusCircuitOpenError,
   MilvusClosedError,
   MilvusConnectionError,
   MilvusConnectTimeoutError,
@@ -41,7 +42,9 @@ export type {
   MilvusOptionsFactory,
 } from './module/milvus-module-options.js';
 export type {
+  MilvusCircuitBreakerOptions,
   MilvusClientOptions,
+  MilvusFailureRateOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
   MilvusLeakDetectionOptions,
@@ -53,6 +56,10 @@ export type {
   MilvusTimeoutOptions,
   MilvusTlsOptions,
 } from './options/milvus-client-options.js';
+export type {
+  CircuitMetrics as MilvusCircuitMetrics,
+  CircuitState as MilvusCircuitState,
+} from './resilience/circuit-breaker.js';
 export type { Durations as MilvusDurations } from './telemetry/durations.js';
 export type { HeldLease as MilvusHeldLease } from './telemetry/leases.js';
 export type { PoolEvent as MilvusPoolEvent } from './telemetry/pool-events.js';

@@ -4,7 +4,7 @@ import { MilvusRequestError } from '../errors/request-error.js';
 import type { CallFailure } from './call-failure.js';
 import { deadlineError } from './end-errors.js';
 import { about, contextOf, type FailedCall, withDelivered } from './failed-call.js';
-import { fromPool, refusedError } from './pool-errors.js';
+import { circuitOpenError, fromPool, refusedError } from './pool-errors.js';
 import { fromGrpcStatus, fromStatus } from './server-errors.js';
 import { fromAttempt, outcomeUnknown } from './wire-errors.js';
 
@@ -41,7 +41,11 @@ export function fromCallFailure(
 export function toPlainError(thrown: unknown, call: FailedCall): unknown {
   if (!(thrown instanceof RpcError)) return thrown;
   const { failure } = thrown;
-  if (failure.at === 'call' || (failure.at === 'pool' && failure.pool.reason !== 'unreachable')) {
+  if (
+    failure.at === 'call' ||
+    failure.at === 'circuit' ||
+    (failure.at === 'pool' && failure.pool.reason !== 'unreachable')
+  ) {
     return fromRpcError(thrown, call);
   }
   return thrown;
@@ -57,6 +61,8 @@ function fromRpcError(error: RpcError, of: FailedCall): MilvusError {
       return fromPool(failure.pool, call);
     case 'line':
       return deadlineError(call, error);
+    case 'circuit':
+      return circuitOpenError(call, failure.retryAfterMs, error);
     case 'answer': {
       const what = `${about(call)}: ${error.rpc}: ${error.details}`;
       if (call.outcomeUnknown && !call.repeatable) return outcomeUnknown(what, error, call);

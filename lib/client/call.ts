@@ -24,6 +24,8 @@ export interface CallRequest {
   scope: Omit<CallScope, 'timeoutMs' | 'database'>;
   /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
   unattended?: boolean;
+  /** It is to find out how the server is, and is let through where others are not. */
+  probes?: boolean;
   /** A refusal that the SDK swallows is an error even where the caller wants statuses: there is none to look at. */
   strict?: boolean;
 }
@@ -102,6 +104,10 @@ export class Call implements RpcCall, Expiring {
 
   get rerun(): boolean {
     return this.request.scope.rerun ?? false;
+  }
+
+  get probes(): boolean {
+    return this.request.probes ?? false;
   }
 
   get idempotent(): boolean {

@@ -4,7 +4,7 @@ import { checkAcquireOptions } from './call-scope.js';
 import type { ClientInternals } from './client-internals.js';
 import { ACQUIRE } from './failed-call.js';
 import { MilvusLease } from './milvus-lease.js';
-import type { MilvusAcquireOptions, MilvusPool } from './milvus-pool.js';
+import type { MilvusAcquireOptions, MilvusCircuit, MilvusPool } from './milvus-pool.js';
 import type { PooledMilvusClient } from './pooled-milvus-client.js';
 
 /** The pool as one client, or one that `with(…)` derived from it, sees it. */
@@ -20,6 +20,17 @@ export class ClientPool implements MilvusPool {
 
   get state() {
     return this.#behind.runtime.state;
+  }
+
+  get circuit(): MilvusCircuit {
+    const { circuit } = this.#behind.runtime.endpoint;
+    return Object.freeze({
+      get state() {
+        return circuit.state;
+      },
+      metrics: () => circuit.metrics(),
+      reset: () => circuit.reset(),
+    });
   }
 
   get events$() {

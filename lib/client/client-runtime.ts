@@ -1,6 +1,7 @@
 import { Endpoint } from '../endpoint/endpoint.js';
 import { type Rpc, RpcError } from '../endpoint/rpc.js';
 import { poolError } from '../endpoint/rpc-errors.js';
+import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { Lease } from '../pool/lease.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
@@ -19,7 +20,7 @@ import { abortedError, cancelledError, plainTimeoutError, timeoutError } from '.
 import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT } from './failed-call.js';
 import { LeakDetector } from './leak-detector.js';
 import { HeldConnection } from './milvus-lease.js';
-import { overError, refusedError, releasedError } from './pool-errors.js';
+import { circuitOpenError, overError, refusedError, releasedError } from './pool-errors.js';
 
 /** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {
@@ -57,12 +58,18 @@ export class ClientRuntime implements CallOwner {
   }
 
   get state(): PoolState {
-    const { state } = this.endpoint.pool;
+    const { state } = this.endpoint;
     return this.report && state !== 'closed' ? 'draining' : state;
   }
 
   stats(): PoolStats {
     return Object.freeze({ calls: this.admitted, ...this.endpoint.stats() });
+  }
+
+  /** Of a health check or ping that names none, in ms. */
+  get healthTimeoutMs(): number {
+    const { health } = this.options.endpoint;
+    return health === false ? optionDefaults.health.timeoutMs : health.timeoutMs;
   }
 
   /** Aborts when the client begins to drain. */
@@ -76,7 +83,7 @@ export class ClientRuntime implements CallOwner {
     if (refusal) return Promise.reject(refusal);
     const call = new Call(request, this);
     this.calls.add(call);
-    if (request.method !== ACQUIRE && request.method !== EXECUTE && !request.unattended) this.admitted++;
+    if (sendsRpcs(request.method) && !request.unattended) this.admitted++;
     return call.follow(begin(() => work(call)));
   }
 
@@ -206,7 +213,7 @@ export class ClientRuntime implements CallOwner {
     this.cancel([...this.calls]);
     for (const held of this.leases) held.release();
     this.timers.close();
-    await (cancelled > 0 ? this.endpoint.pool.destroy() : this.endpoint.pool.close());
+    await (cancelled > 0 ? this.endpoint.destroy() : this.endpoint.close());
     const report: ClientDrainReport = {
       client: this.options.name,
       outcome: cancelled + heldLeases > 0 ? 'timedOut' : 'clean',
@@ -241,7 +248,7 @@ export class ClientRuntime implements CallOwner {
   }
 
   /** Why a call does not even begin. */
-  private refusal({ method, limit, scope }: CallRequest): Error | undefined {
+  private refusal({ method, limit, scope, probes }: CallRequest): Error | undefined {
     const described = { client: this.options.name, method, limit };
     const { lease, within, run } = scope;
     if (lease?.released) return releasedError(described);
@@ -249,7 +256,10 @@ export class ClientRuntime implements CallOwner {
     if (within?.ended || run?.over) return overError(described);
     if (this.report && !lease && !within) return refusedError(described);
     const aborted = scope.signals?.find(signal => signal.aborted);
-    return aborted && abortedError(described, aborted.reason);
+    if (aborted) return abortedError(described, aborted.reason);
+    // Before the SDK takes pains with the request.
+    if (probes || !sendsRpcs(method) || !this.endpoint.refuses()) return undefined;
+    return circuitOpenError(described, this.endpoint.circuit.retryAfterMs);
   }
 
   private describe(call: Call): FailedCall {
@@ -277,6 +287,11 @@ export class ClientRuntime implements CallOwner {
       };
     });
   }
+}
+
+/** What is a frame for calls of its own does not. */
+function sendsRpcs(method: string): boolean {
+  return method !== ACQUIRE && method !== EXECUTE;
 }
 
 /** The SDK's few synchronous methods give results and errors as its others do. */

@@ -113,6 +113,7 @@ const reasons: Record<NoRetry, string> = {
   attempts: 'retry.maxAttempts allows no more',
   time: 'there was no time for another run',
   budget: 'the retry budget is used up (retryBudget)',
+  circuit: 'the circuit breaker is open',
 };
 
 /** Rejects when the call ends. */

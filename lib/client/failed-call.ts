@@ -62,6 +62,7 @@ export function effort({ attempts = 0, stoppedBy, noConnection }: FailedCall): s
   const tried = attempts > 1 ? `. It was sent ${attempts} times` : '';
   if (noConnection) return `${tried}. There was no connection to send it again${whyNone(noConnection)}`;
   if (stoppedBy === 'budget') return `${tried}. Not again, because the retry budget is used up (retryBudget)`;
+  if (stoppedBy === 'circuit') return `${tried}. Not again, because the circuit breaker is open`;
   if (stoppedBy === 'time') return `${tried}. There was no time to send it again`;
   return tried;
 }

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { CircuitMetrics, CircuitState } from '../resilience/circuit-breaker.js';
 import type { HeldLease } from '../telemetry/leases.js';
 import type { PoolEvent } from '../telemetry/pool-events.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
@@ -13,9 +14,19 @@ export interface MilvusAcquireOptions {
   timeoutMs?: number;
 }
 
+/** A client's view of the circuit breaker. */
+export interface MilvusCircuit {
+  readonly state: CircuitState;
+  /** A frozen snapshot; with `circuitBreaker: false` it counts all the same. */
+  metrics(): CircuitMetrics;
+  /** Closes it, and forgets the failures so far. */
+  reset(): void;
+}
+
 /** A client's view of the connections that carry its calls. */
 export interface MilvusPool {
   readonly state: PoolState;
+  readonly circuit: MilvusCircuit;
   /** A frozen snapshot, in some 10 µs; valid before the first connection. */
   stats(): PoolStats;
   /**

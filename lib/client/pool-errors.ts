@@ -1,4 +1,5 @@
 import {
+  MilvusCircuitOpenError,
   MilvusClosedError,
   type MilvusConnectionError,
   MilvusConnectTimeoutError,
@@ -13,6 +14,17 @@ import { hopeAfterWaiting } from './hope.js';
 export function refusedError(call: Omit<FailedCall, 'limit'>): MilvusClosedError {
   const message = `${about(call)} was refused: the client is shutting down or closed`;
   return new MilvusClosedError(message, contextOf(call));
+}
+
+/** Milvus has failed too many calls in a row. */
+export function circuitOpenError(
+  call: Omit<FailedCall, 'limit'>,
+  retryAfterMs: number,
+  cause?: unknown,
+): MilvusCircuitOpenError {
+  const when = `in ${Math.round(retryAfterMs)} ms, or as soon as Milvus answers`;
+  const message = `${unsent(call)}: the circuit breaker is open, because Milvus has failed too many calls in a row (circuitBreaker.failureThreshold). It is tried again ${when}`;
+  return new MilvusCircuitOpenError(message, retryAfterMs, contextOf(call, { cause }));
 }
 
 /** The call was made through a lease that has ended. */
@@ -82,7 +94,7 @@ function explainExhausted({ reason, snapshot }: PoolFailure, waited: string | un
   }
 }
 
-function unsent(call: FailedCall): string {
+function unsent(call: Omit<FailedCall, 'limit'>): string {
   if (call.method === ACQUIRE || call.method === RECONNECT) return `${about(call)} failed`;
   if (call.attempts) {
     const fate = call.outcomeUnknown ? ' (whether Milvus executed it is not known)' : '';

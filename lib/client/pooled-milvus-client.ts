@@ -52,6 +52,11 @@ export class PooledMilvusClient extends MilvusClient {
     const { methods } = milvusService(this);
     const schemas = new SchemaCache(this.collectionInfoCache as never);
     const probe = new ServerProbe(runtime, methods, () => this[internals].metadata());
+    runtime.endpoint.watch({
+      checkHealth: methods.get('CheckHealth')!,
+      getVersion: methods.get('GetVersion')!,
+      metadata: () => this[internals].metadata(),
+    });
     const startup = new Startup(runtime, timeoutMs => introduce(this, timeoutMs));
     this.name = options.name;
     wrapAliases(this);
@@ -98,7 +103,7 @@ export class PooledMilvusClient extends MilvusClient {
    */
   async ping(options: { timeoutMs?: number } = {}): Promise<MilvusPing> {
     const { probe, runtime, scope } = this[internals];
-    return probe.ping(options.timeoutMs ?? runtime.options.health.timeoutMs, scope.lease);
+    return probe.ping(options.timeoutMs ?? runtime.healthTimeoutMs, scope.lease);
   }
 
   /**
@@ -109,7 +114,7 @@ export class PooledMilvusClient extends MilvusClient {
   async isAvailable(options: { timeoutMs?: number } = {}): Promise<boolean> {
     const { probe, runtime, scope } = this[internals];
     try {
-      const limitMs = options.timeoutMs ?? runtime.options.health.timeoutMs;
+      const limitMs = options.timeoutMs ?? runtime.healthTimeoutMs;
       const { healthy } = await probe.health(limitMs, scope.lease);
       return healthy;
     } catch {

@@ -46,6 +46,7 @@ export class ServerProbe {
   async ping(timeoutMs: number, lease?: HeldConnection): Promise<MilvusPing> {
     const startedAt = systemClock.now();
     const { version } = await this.ask<{ version: string }>('ping', 'GetVersion', {}, timeoutMs, { lease });
+    this.runtime.endpoint.heard(true);
     return { version, latencyMs: systemClock.now() - startedAt };
   }
 
@@ -59,6 +60,7 @@ export class ServerProbe {
       { lease },
     );
     const latencyMs = systemClock.now() - startedAt;
+    this.runtime.endpoint.heard(isHealthy === true);
     if (isHealthy === true) return { healthy: true, latencyMs };
     return { healthy: false, latencyMs, reason: reasons?.join('; ') || 'Milvus says it is not healthy' };
   }
@@ -77,6 +79,7 @@ export class ServerProbe {
       method: name,
       metadata: this.metadata(),
       limit,
+      probes: true,
       // Whoever asks for a sign of life wants to know how it is now.
       scope: { errors: 'throw' as const, retry: false as const, lease },
       unattended,

@@ -36,6 +36,23 @@ export class MilvusUnavailableError extends MilvusConnectionError {
 }
 
 /**
+ * Milvus has failed several calls in a row, so this one was not sent: it failed at once. Calls go through again as soon as Milvus
+ * answers.
+ */
+export class MilvusCircuitOpenError extends MilvusUnavailableError {
+  override readonly code = 'MILVUS_CIRCUIT_OPEN';
+
+  constructor(
+    message: string,
+    /** When it is worth trying again at the latest, in ms. */
+    readonly retryAfterMs: number,
+    context: MilvusErrorContext,
+  ) {
+    super(message, context);
+  }
+}
+
+/**
  * Every run of an `execute()` failed, and failed in a way that another one might not have.
  */
 export class MilvusRetriesExhaustedError extends MilvusUnavailableError {

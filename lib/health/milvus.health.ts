@@ -96,7 +96,7 @@ export class MilvusHealthIndicator {
     if (this.registry.shuttingDown) return { reason: 'the application is shutting down' };
     const { probe, runtime } = client[internals];
     try {
-      return await probe.health(timeoutMs ?? runtime.options.health.timeoutMs);
+      return await probe.health(timeoutMs ?? runtime.healthTimeoutMs);
     } catch (error) {
       return { reason: (error as Error).message };
     }

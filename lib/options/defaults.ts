@@ -1,3 +1,4 @@
+import type { CircuitBreakerOptions, FailureRateOptions } from '../resilience/circuit-breaker.js';
 import type { RetryBudgetOptions } from '../resilience/retry-budget.js';
 import type { RetryPolicy } from '../resilience/retry-schedule.js';
 import { deepFreeze } from './deep-freeze.js';
@@ -11,6 +12,8 @@ type OptionDefaults = Omit<
     leakDetection: { thresholdMs: number };
     retry: RetryPolicy;
     retryBudget: RetryBudgetOptions;
+    circuitBreaker: CircuitBreakerOptions;
+    health: { intervalMs: number; timeoutMs: number };
   };
 
 /** What holds where an option is not given; the reason of each number stands with `MilvusClientOptions`. */
@@ -31,11 +34,24 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
     maxReceiveBytes: 268_435_456,
   },
   retryBudget: { ratio: 0.2, minPerSecond: 1 },
+  circuitBreaker: {
+    failureThreshold: 5,
+    recoveryTimeoutMs: 30_000,
+    halfOpenSuccessThreshold: 2,
+    maxHalfOpenRequests: 1,
+  },
+  health: { intervalMs: 10_000, timeoutMs: 2_000 },
   timeouts: { readMs: 10_000, writeMs: 60_000, adminMs: 60_000, waitMs: 600_000 },
   retry: { maxAttempts: 3, initialDelayMs: 50, maxDelayMs: 2_000, multiplier: 2, jitter: 'full' },
   errors: 'throw',
   startup: { mode: 'eager', timeoutMs: 10_000 },
   shutdown: { drainTimeoutMs: 10_000 },
-  health: { timeoutMs: 2_000 },
   leakDetection: { thresholdMs: 60_000 },
+});
+
+/** As those, where a failure rate is wanted at all. */
+export const failureRateDefaults: Readonly<FailureRateOptions> = Object.freeze({
+  threshold: 0.5,
+  minimumCalls: 20,
+  windowMs: 10_000,
 });

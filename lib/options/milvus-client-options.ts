@@ -169,7 +169,13 @@ export interface MilvusShutdownOptions {
 
 export interface MilvusHealthOptions {
   /**
-   * Time limit of a health check or ping that names none, in ms. Below the 1 s to 10 s that probes usually allow.
+   * How often Milvus is asked how it is (CheckHealth) while it works, in ms, ±10 %; more often while it does not, at least twice a second
+   * while somebody calls.
+   * @defaultValue 10000
+   */
+  intervalMs?: number;
+  /**
+   * Time limit of such a question, and of a health check or ping that names none, in ms. Below the 1 s to 10 s that probes usually allow.
    * @defaultValue 2000
    */
   timeoutMs?: number;
@@ -223,6 +229,54 @@ export interface MilvusRetryOptions {
   jitter?: 'full' | 'equal' | 'none';
 }
 
+/** When calls fail at once, because Milvus does not work. */
+export interface MilvusCircuitBreakerOptions {
+  /**
+   * RPCs in a row that fail for want of a Milvus that works, their retries included, until it opens. One that succeeds on any connection
+   * begins the count anew; the death of one connection is one failure.
+   * @defaultValue 5
+   */
+  failureThreshold?: number;
+  /**
+   * Longest that it stays open before a call is let through to try, in ms; it is sooner when Milvus answers the question how it is.
+   * @defaultValue 30000
+   */
+  recoveryTimeoutMs?: number;
+  /**
+   * Successes that close it again.
+   * @defaultValue 2
+   */
+  halfOpenSuccessThreshold?: number;
+  /**
+   * Most RPCs at once that try, while it is half-open.
+   * @defaultValue 1
+   */
+  maxHalfOpenRequests?: number;
+  /**
+   * Opens it also when too many fail among others that succeed, unless there is a connection on which none fails.
+   * @defaultValue none
+   */
+  failureRate?: MilvusFailureRateOptions;
+}
+
+export interface MilvusFailureRateOptions {
+  /**
+   * Share of the RPCs that fail, from 0 to 1.
+   * @defaultValue 0.5
+   */
+  threshold?: number;
+  /**
+   * RPCs without which the share says nothing.
+   * @defaultValue 20
+   */
+  minimumCalls?: number;
+  /**
+   * Over how long they are counted, in ms.
+   * @defaultValue 10000
+   */
+  windowMs?: number;
+}
+
 /** Bounds the retries of all calls together, so that an outage is not multiplied. */
 export interface MilvusRetryBudgetOptions {
   /**
@@ -273,7 +327,10 @@ export interface MilvusClientOptions {
   errors?: 'throw' | 'status';
   startup?: MilvusStartupOptions;
   shutdown?: MilvusShutdownOptions;
-  health?: MilvusHealthOptions;
+  /** `false`: Milvus is asked only when somebody asks for it. */
+  health?: MilvusHealthOptions | false;
+  /** `false`: no call fails for what happened to others. */
+  circuitBreaker?: MilvusCircuitBreakerOptions | false;
   /** `false`: no stack is captured, nothing reported, and `pool.leaks()` is empty. */
   leakDetection?: MilvusLeakDetectionOptions | false;
 }

@@ -1,7 +1,7 @@
 import { resolveAddresses } from './address-list.js';
 import { checkOptions } from './check-options.js';
 import { deepFreeze } from './deep-freeze.js';
-import { optionDefaults } from './defaults.js';
+import { failureRateDefaults, optionDefaults } from './defaults.js';
 import { fill } from './fill.js';
 import type { MilvusClientOptions, MilvusPoolOptions } from './milvus-client-options.js';
 import { OptionFaults } from './option-faults.js';
@@ -45,6 +45,8 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
       ...(tls && { tls }),
       pool,
       retryBudget: sound.retryBudget !== false && fill(optionDefaults.retryBudget, sound.retryBudget),
+      circuitBreaker: resolveCircuitBreaker(sound.circuitBreaker),
+      health: sound.health !== false && fill(optionDefaults.health, sound.health),
     },
     ...(credentials && { credentials }),
     database,
@@ -53,7 +55,6 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
     errors: sound.errors ?? optionDefaults.errors,
     startup: fill(optionDefaults.startup, sound.startup),
     shutdown: fill(optionDefaults.shutdown, sound.shutdown),
-    health: fill(optionDefaults.health, sound.health),
     leakDetection,
   });
 }
@@ -73,6 +74,17 @@ function resolvePool(given: MilvusPoolOptions = {}, faults: OptionFaults): Endpo
     );
   }
   return pool;
+}
+
+function resolveCircuitBreaker(
+  given: MilvusClientOptions['circuitBreaker'] = {},
+): EndpointOptions['circuitBreaker'] {
+  if (given === false) return false;
+  const { failureRate, ...flat } = given;
+  return {
+    ...fill(optionDefaults.circuitBreaker, flat),
+    ...(failureRate && { failureRate: fill(failureRateDefaults, failureRate) }),
+  };
 }
 
 function resolveLeakDetection(

@@ -1,4 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
+import type { CircuitBreakerOptions } from '../resilience/circuit-breaker.js';
 import type { RetryBudgetOptions } from '../resilience/retry-budget.js';
 import type { RetryPolicy } from '../resilience/retry-schedule.js';
 
@@ -33,6 +34,8 @@ export interface EndpointOptions {
     maxReceiveBytes: number;
   };
   retryBudget: RetryBudgetOptions | false;
+  circuitBreaker: CircuitBreakerOptions | false;
+  health: { intervalMs: number; timeoutMs: number } | false;
 }
 
 /** One client's options, validated, with defaults filled in and addresses parsed. */
@@ -46,6 +49,5 @@ export interface ResolvedClientOptions {
   errors: 'throw' | 'status';
   startup: { mode: 'eager' | 'background' | 'lazy'; timeoutMs: number };
   shutdown: { drainTimeoutMs: number };
-  health: { timeoutMs: number };
   leakDetection: { thresholdMs: number; maxHeld?: number } | false;
 }

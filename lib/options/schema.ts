@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type {
+  MilvusCircuitBreakerOptions,
   MilvusClientOptions,
+  MilvusFailureRateOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
   MilvusLeakDetectionOptions,
@@ -89,7 +91,24 @@ const startup = group({
 
 const shutdown = group({ drainTimeoutMs: duration(0) } satisfies Shape<MilvusShutdownOptions>);
 
-const health = group({ timeoutMs: duration() } satisfies Shape<MilvusHealthOptions>);
+const health = group({
+  intervalMs: duration(),
+  timeoutMs: duration(),
+} satisfies Shape<MilvusHealthOptions>);
+
+const failureRate = group({
+  threshold: number(0, 1),
+  minimumCalls: integer(1),
+  windowMs: duration(),
+} satisfies Shape<MilvusFailureRateOptions>);
+
+const circuitBreaker = group({
+  failureThreshold: integer(1),
+  recoveryTimeoutMs: duration(),
+  halfOpenSuccessThreshold: integer(1),
+  maxHalfOpenRequests: integer(1),
+  failureRate: failureRate.optional(),
+} satisfies Shape<MilvusCircuitBreakerOptions>);
 
 const leakDetection = group({
   thresholdMs: duration(),
@@ -137,7 +156,8 @@ export const clientOptionsSchema = group({
   errors: oneOf('throw', 'status'),
   startup: startup.optional(),
   shutdown: shutdown.optional(),
-  health: health.optional(),
+  health: falseOr(health),
+  circuitBreaker: falseOr(circuitBreaker),
   leakDetection: falseOr(leakDetection),
   retry: falseOr(retry),
   retryBudget: falseOr(retryBudget),
