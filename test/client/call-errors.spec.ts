@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { fromCallFailure, toMilvusError, toPlainError } from '../../lib/client/call-errors.js';
 import { RpcError, type RpcFailure } from '../../lib/endpoint/rpc.js';
 import {
+  MilvusCircuitOpenError,
   MilvusClosedError,
   MilvusDeadlineExceededError,
   MilvusOutcomeUnknownError,
@@ -43,6 +44,7 @@ const failures: Array<[what: string, failure: RpcFailure, forFallback: boolean]>
   ['an answer that cannot be read', { at: 'answer' }, false],
   ['a request that fits no message', { at: 'request' }, false],
   ['the end of its call', { at: 'call' }, false],
+  ['an open circuit', { at: 'circuit', retryAfterMs: 5 }, true],
 ];
 
 const errorOf = (failure: RpcFailure, came = delivered({ writes: false, repeatable: true })) =>
@@ -173,6 +175,7 @@ describe('what a caller gets who wants what the plain SDK gives', () => {
     ['a full line', pool('line-full'), MilvusPoolExhaustedError],
     ['a closed client', pool('closed'), MilvusClosedError],
     ['the end of its call', { at: 'call' }, MilvusClosedError],
+    ['an open circuit', { at: 'circuit', retryAfterMs: 5 }, MilvusCircuitOpenError],
   ])('is ours, for %s', (_what, failure, type) => {
     expect(plain(failure).given).toBeInstanceOf(type as never);
   });

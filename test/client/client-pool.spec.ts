@@ -5,6 +5,8 @@ import { ClientPool } from '../../lib/client/client-pool.js';
 import type { HeldConnection } from '../../lib/client/milvus-lease.js';
 import type { PooledMilvusClient } from '../../lib/client/pooled-milvus-client.js';
 import { MilvusConfigurationError } from '../../lib/index.js';
+import { CircuitBreaker } from '../../lib/resilience/circuit-breaker.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 const client = { name: 'of the lease' } as PooledMilvusClient;
 
@@ -13,15 +15,19 @@ let entries: unknown[];
 let released: number;
 let scope: { timeoutMs?: number; signals?: AbortSignal[]; errors: 'status' };
 let pool: ClientPool;
+let circuit: CircuitBreaker;
 
 beforeEach(() => {
   requests = [];
   entries = [];
   released = 0;
   scope = { errors: 'status' };
+  const settings = { recoveryTimeoutMs: 1_000, halfOpenSuccessThreshold: 1, maxHalfOpenRequests: 1 };
+  circuit = new CircuitBreaker({ failureThreshold: 1, ...settings }, new FakeClock());
   const held = { release: () => (released += 1) } as unknown as HeldConnection;
   const runtime = {
     state: 'ready',
+    endpoint: { circuit },
     options: { name: 'search', endpoint: { pool: { acquireTimeoutMs: 5_000 } } },
     leaks: {
       trace: (entry: unknown) => entries.push(entry),
@@ -52,6 +58,15 @@ describe('the pool of a client', () => {
       'events',
       ['a leak'],
     ]);
+  });
+
+  it('shows its circuit as it is at any time, and resets it', () => {
+    const seen = pool.circuit;
+    expect([seen.state, Object.isFrozen(seen)]).toEqual(['closed', true]);
+    circuit.leave(circuit.enter()!, 'failure');
+    expect([seen.state, seen.metrics().totalFailures]).toEqual(['open', 1]);
+    seen.reset();
+    expect([seen.state, circuit.state, seen.metrics().stateChanges]).toEqual(['closed', 'closed', 2]);
   });
 
   it('acquires a lease within acquireTimeoutMs, or the limit that is given', async () => {

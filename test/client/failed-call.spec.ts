@@ -81,6 +81,8 @@ describe('the effort that was made', () => {
     [1, 'time', '. There was no time to send it again'],
     [2, 'time', '. It was sent 2 times. There was no time to send it again'],
     [1, 'budget', '. Not again, because the retry budget is used up (retryBudget)'],
+    [1, 'circuit', '. Not again, because the circuit breaker is open'],
+    [2, 'circuit', '. It was sent 2 times. Not again, because the circuit breaker is open'],
     [2, 'budget', '. It was sent 2 times. Not again, because the retry budget is used up (retryBudget)'],
   ] as const)('%s attempts, ended by %s: "%s"', (attempts, stoppedBy, words) => {
     expect(effort({ ...failedCall, attempts, stoppedBy })).toBe(words);

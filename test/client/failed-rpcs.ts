@@ -25,6 +25,7 @@ export function failedAttempt(more: Partial<AttemptFailure> = {}): AttemptFailur
     connectionDied: false,
     origin: 'server',
     silent: false,
+    unanswered: false,
     notGrpc: false,
     unreadable: false,
     ...more,

@@ -46,11 +46,14 @@ describe('the hope after an RPC that failed', () => {
     expect(hopeAfter(fromCallFailure(failure, failedCall))).toBe(hope);
   });
 
-  it.each([['answer'], ['request'], ['call'], ['line']] as const)('is none where there was none: %s', at => {
-    const error = rpcError({ at });
-    const converted = toMilvusError(error, undefined, failedCall);
-    expect([hopeAfter(error), hopeAfter(converted)]).toEqual(['none', 'none']);
-  });
+  it.each(['answer', 'request', 'call', 'line', 'circuit'] as const)(
+    'is none where there was none: %s',
+    at => {
+      const error = rpcError(at === 'circuit' ? { at, retryAfterMs: 5 } : { at });
+      const converted = toMilvusError(error, undefined, failedCall);
+      expect([hopeAfter(error), hopeAfter(converted)]).toEqual(['none', 'none']);
+    },
+  );
 });
 
 describe('the hope after there was no connection', () => {

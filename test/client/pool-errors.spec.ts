@@ -1,7 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { ACQUIRE, type FailedCall, RECONNECT } from '../../lib/client/failed-call.js';
-import { fromPool, overError, refusedError, releasedError } from '../../lib/client/pool-errors.js';
 import {
+  circuitOpenError,
+  fromPool,
+  overError,
+  refusedError,
+  releasedError,
+} from '../../lib/client/pool-errors.js';
+import {
+  MilvusCircuitOpenError,
   MilvusClosedError,
   MilvusConnectTimeoutError,
   MilvusPoolExhaustedError,
@@ -148,6 +155,30 @@ describe('the error of a call that found no connection', () => {
   it.each([ACQUIRE, RECONNECT])('does not speak of sending what is no call: %s', method => {
     const { message } = fromPool(poolFailure('no-lease'), { ...failedCall, method });
     expect(message).toMatch(/: pool\.\w+ failed: no lease became free/);
+  });
+});
+
+describe('the error of a call that an open circuit let not through', () => {
+  const errorOf = (more: Partial<FailedCall> = {}, retryAfterMs = 1_234.4) =>
+    circuitOpenError({ ...failedCall, ...more }, retryAfterMs, more.attempts);
+
+  it('names client and method, says why, and when it is worth another try', () => {
+    const message =
+      /insert was not sent: the circuit breaker is open, because Milvus has failed too many calls in a row \(circuitBreaker\.failureThreshold\)\. It is tried again in 1234 ms, or as soon as Milvus answers$/;
+    expectErrorOf(errorOf(), MilvusCircuitOpenError, 'MILVUS_CIRCUIT_OPEN', message);
+    expect(errorOf()).toMatchObject({ retryAfterMs: 1_234.4 });
+    expect('cause' in errorOf()).toBe(false);
+  });
+
+  it('is one for a fallback', () => {
+    expect(errorOf()).toBeInstanceOf(MilvusUnavailableError);
+  });
+
+  it.each<[Partial<FailedCall>, RegExp]>([
+    [{ executedInPart: true }, /insert was executed in part, its next step was not sent: the circuit/],
+    [{ method: RECONNECT }, /: pool\.reconnect failed: the circuit/],
+  ])('says what became of the call: %j', (more, message) => {
+    expect(errorOf(more).message).toMatch(message);
   });
 });
 

@@ -10,6 +10,7 @@ export function failed(more: Partial<AttemptFailure> = {}): AttemptFailure {
     connectionDied: false,
     origin: 'server',
     silent: false,
+    unanswered: false,
     notGrpc: false,
     unreadable: false,
     ...more,

@@ -6,6 +6,7 @@ import type { ConnectionSource, PoolUser } from '../../lib/pool/connection-sourc
 import type { Member } from '../../lib/pool/member.js';
 import { PoolFailure, type PoolFailureReason } from '../../lib/pool/pool-failure.js';
 import type { Verdict } from '../../lib/pool/trust.js';
+import { CircuitBreaker } from '../../lib/resilience/circuit-breaker.js';
 import { Deadline } from '../../lib/resilience/deadline.js';
 import { RetryBudget } from '../../lib/resilience/retry-budget.js';
 import type { RetryPolicy } from '../../lib/resilience/retry-schedule.js';
@@ -134,6 +135,11 @@ export interface RunOptions {
   rerun?: boolean;
   /** The call's connections are those of a lease. */
   leased?: boolean;
+  circuit?: CircuitBreaker;
+  /** The call is to find out how the server is. */
+  probes?: boolean;
+  /** The server does not even say how it is. */
+  hangs?: boolean;
 }
 
 export const policy: RetryPolicy = {
@@ -186,6 +192,7 @@ export class DeliveryRun {
       retry,
       idempotent: options.idempotent ?? false,
       rerun: options.rerun,
+      probes: options.probes,
       get ended() {
         return run.ended;
       },
@@ -198,10 +205,12 @@ export class DeliveryRun {
     };
     const route: DeliveryRoute = {
       pool: this.pool,
+      circuit: options.circuit ?? new CircuitBreaker(false, this.clock),
       budget: options.budget ?? new RetryBudget(false),
       figures: this.figures,
       clock: this.clock,
       random: () => options.random ?? 0,
+      hangs: () => options.hangs ?? false,
       onRetry: (...pause) => this.pauses.push(pause),
     };
     this.delivery = new Delivery(this.rpc, Buffer.from('message'), call, route);

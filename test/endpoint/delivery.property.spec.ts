@@ -5,6 +5,7 @@ import type { Repeatability } from '../../lib/resilience/setback.js';
 import type { AttemptOutcome } from '../../lib/transport/attempt.js';
 import { answered, failed } from './attempts.js';
 import { DeliveryRun, type FakeAttempt, policy } from './delivery-run.js';
+import { WatchedCircuit } from './watched-circuit.js';
 
 /** What an attempt may end with, and who may be sent again after it. */
 const outcomes: Record<
@@ -61,8 +62,10 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer S> ? S : never;
 
 /** Lets it happen, and notes how each attempt ended. */
 async function play({ steps, retry, floor, cancelAtMs, ...options }: Scenario) {
+  const circuit = new WatchedCircuit(2);
   const run = new DeliveryRun({
     ...options,
+    circuit,
     retry: retry && { ...policy, ...retry },
     budget: new RetryBudget({ ratio: 0, minPerSecond: floor }),
   });
@@ -115,20 +118,21 @@ async function play({ steps, retry, floor, cancelAtMs, ...options }: Scenario) {
   run.begin();
   const limitMs = Math.min(options.timeoutMs, options.deadlineMs);
   await clock.advanceAsync(limitMs);
-  return { run, ended, limitMs };
+  return { run, ended, limitMs, circuit };
 }
 
 describe('a delivery, whatever befalls it', () => {
   it('is sent no more than its nature and its policy allow, and settles once, by its deadline', async () => {
     await fc.assert(
       fc.asyncProperty(scenario, async given => {
-        const { run, ended, limitMs } = await play(given);
+        const { run, ended, limitMs, circuit } = await play(given);
         const nature = given.idempotent ? 'read' : rpcs[given.rpc];
         const { rpcs: sentRpcs, attempts, retries, unknownOutcomes } = run.figures.snapshot();
 
         expect(run.settled).toBe(true);
         expect(run.settledAfterMs).toBeLessThanOrEqual(limitMs);
         expect(run.forgotten).toBe(1);
+        expect(circuit.told).toHaveLength(1);
         expect([run.answer === undefined, run.error === undefined]).toContain(false);
         expect(attempts).toBe(run.pool.attempts.length);
         expect(ended).toHaveLength(attempts);

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Gateway } from '../../lib/endpoint/gateway.js';
 import type { Rpc, RpcCall } from '../../lib/endpoint/rpc.js';
 import { SendFigures } from '../../lib/endpoint/send-figures.js';
+import { CircuitBreaker } from '../../lib/resilience/circuit-breaker.js';
 import { Deadline } from '../../lib/resilience/deadline.js';
 import { RetryBudget } from '../../lib/resilience/retry-budget.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -22,10 +23,12 @@ const call: RpcCall = {
 function gatewayOver(pool: FakeSource): Gateway {
   return new Gateway({
     pool,
+    circuit: new CircuitBreaker(false, clock),
     budget: new RetryBudget(false),
     figures: new SendFigures(),
     clock,
     random: () => 0,
+    hangs: () => false,
     onRetry: () => {},
   });
 }

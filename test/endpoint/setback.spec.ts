@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ResponseStatus } from '../../lib/endpoint/response-status.js';
-import { saysExists, setbackOfFailure, setbackOfStatus } from '../../lib/endpoint/setback.js';
+import {
+  saysExists,
+  saysUnavailable,
+  setbackOfFailure,
+  setbackOfStatus,
+} from '../../lib/endpoint/setback.js';
 import type { Setback } from '../../lib/resilience/setback.js';
 import type { AttemptFailure } from '../../lib/transport/attempt.js';
 import { failed } from './attempts.js';
@@ -218,5 +223,27 @@ describe('an answer that it exists already', () => {
     [{ code: 2 }, false],
   ])('is told by its words, or its code: %j', (status, expected) => {
     expect(saysExists(status)).toBe(expected);
+  });
+});
+
+describe('an answer that it cannot work', () => {
+  it.each<[ResponseStatus, boolean]>([
+    [{ code: 1, error_code: 'NotReadyServe' }, true],
+    // What Milvus Lite gives to most of what it refuses.
+    [{ code: 1, error_code: 'UnexpectedError' }, false],
+    [{ code: 1 }, false],
+    [{ code: 2 }, true],
+    [{ code: 2, error_code: 'UnexpectedError', reason: 'service unavailable' }, true],
+    [{ code: 65_535, reason: 'find no available rootcoord, check rootcoord state' }, true],
+    [{ code: 65_535, reason: 'field coordinates is not an array' }, false],
+    [{ code: 65_535 }, false],
+    [{ code: 1100, reason: 'find no available rootcoord' }, false],
+    [{ code: 4 }, false],
+    [{ code: 8, error_code: 'RateLimit' }, false],
+    [{ code: 12 }, false],
+    [{ code: 100 }, false],
+    [{ error_code: 'UnexpectedError' }, false],
+  ])('is told by its code: %j', (status, expected) => {
+    expect(saysUnavailable(status)).toBe(expected);
   });
 });

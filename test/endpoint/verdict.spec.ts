@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { verdictOf } from '../../lib/endpoint/verdict.js';
+import { circuitVerdictOf, verdictOf } from '../../lib/endpoint/verdict.js';
+import type { Verdict } from '../../lib/pool/trust.js';
+import type { CircuitVerdict } from '../../lib/resilience/circuit-breaker.js';
 import { Deadline } from '../../lib/resilience/deadline.js';
 import type { AttemptFailure } from '../../lib/transport/attempt.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -28,7 +30,18 @@ describe('what an attempt says of its connection', () => {
     ['answered', 'the answer cannot be read', { origin: 'transport', code: 13, unreadable: true }],
     ['failed', 'the server is under stress', { origin: 'transport', code: 8, resetCode: 11 }],
     ['silent', 'its time was up and nothing came', { origin: 'caller', code: 4, silent: true }],
+    ['silent', 'as that, and so no answer', { origin: 'caller', code: 4, silent: true, unanswered: true }],
+    [
+      'unanswered',
+      'its time was up and no call was answered',
+      { origin: 'caller', code: 4, unanswered: true },
+    ],
     ['nothing', 'its time was up while others were answered', { origin: 'caller', code: 4 }],
+    [
+      'nothing',
+      'its caller gave up and no call was answered',
+      { origin: 'caller', code: 1, unanswered: true },
+    ],
     ['nothing', 'its caller gave up', { origin: 'caller', code: 1, silent: true }],
     ['nothing', 'it could not be sent', { origin: 'caller', code: 3, processed: 'no', silent: true }],
   ])('is "%s" where %s', (verdict, _what, attempt) => {
@@ -36,12 +49,59 @@ describe('what an attempt says of its connection', () => {
   });
 
   it.each([
-    [true, 'silent'],
-    [false, 'nothing'],
+    [{ silent: true }, 'silent'],
+    [{ unanswered: true }, 'unanswered'],
+    [{}, 'nothing'],
   ])(
-    'is that of its deadline where that cancelled it, within what timers are early: silent %j',
-    (silent, verdict) => {
-      expect(verdictOf(failed({ origin: 'caller', code: 1, silent }), almostOver)).toBe(verdict);
+    'is that of its deadline where that cancelled it, within what timers are early: %j',
+    (attempt, verdict) => {
+      expect(verdictOf(failed({ origin: 'caller', code: 1, ...attempt }), almostOver)).toBe(verdict);
     },
   );
+});
+
+describe('what the last attempt of an RPC says of the server', () => {
+  it.each<[CircuitVerdict, string, Verdict, number, Partial<AttemptFailure>]>([
+    ['success', 'Milvus refused', 'answered', 5, { code: 7 }],
+    ['failure', 'Milvus is not available', 'failed', 5, {}],
+    ['failure', 'the stream was reset', 'failed', 5, { origin: 'transport', resetCode: 2 }],
+    ['failure', 'nothing came for a second', 'silent', 1_000, { origin: 'caller', code: 4, silent: true }],
+    ['nothing', 'nothing came for less', 'silent', 999, { origin: 'caller', code: 4, silent: true }],
+    ['failure', 'its connection broke', 'nothing', 5, { origin: 'transport', connectionDied: true }],
+    ['nothing', 'its caller gave up', 'nothing', 5_000, { origin: 'caller', code: 1 }],
+    [
+      'nothing',
+      'its time was up while others were answered',
+      'nothing',
+      5_000,
+      { origin: 'caller', code: 4 },
+    ],
+  ])('is "%s" where %s', (expected, _what, verdict, tookMs, attempt) => {
+    expect(circuitVerdictOf(failed(attempt), verdict, tookMs, () => false)).toBe(expected);
+  });
+
+  it('is a success where there is an answer', () => {
+    const answer = { ok: true as const, message: Buffer.alloc(0) };
+    expect(circuitVerdictOf(answer, 'answered', 5, () => true)).toBe('success');
+  });
+
+  it.each<[CircuitVerdict, boolean, number]>([
+    ['failure', true, 1_000],
+    ['nothing', true, 999],
+    ['nothing', false, 60_000],
+  ])('is "%s" where no call was answered on a connection that lives, it hangs: %j, %i ms', (...row) => {
+    const [expected, hangs, tookMs] = row;
+    const attempt = failed({ origin: 'caller', code: 4, unanswered: true });
+    expect(circuitVerdictOf(attempt, 'unanswered', tookMs, () => hangs)).toBe(expected);
+  });
+
+  it('is asked of the server only where it matters, and only after a while', () => {
+    const hangs = () => {
+      throw new Error('asked');
+    };
+    for (const verdict of ['failed', 'silent', 'nothing', 'answered'] as const) {
+      circuitVerdictOf(failed({ origin: 'caller' }), verdict, 5_000, hangs);
+    }
+    circuitVerdictOf(failed({ origin: 'caller' }), 'unanswered', 999, hangs);
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   MilvusAuthenticationError,
+  MilvusCircuitOpenError,
   MilvusClientExistsError,
   MilvusClientNotFoundError,
   MilvusClosedError,
@@ -31,6 +32,11 @@ const all: [MilvusError, string, unknown[]][] = [
   [new MilvusClosedError('m', context), 'MILVUS_CLOSED', [MilvusConnectionError]],
   [new MilvusPoolExhaustedError('m', snapshot, context), 'MILVUS_POOL_EXHAUSTED', [MilvusConnectionError]],
   [new MilvusUnavailableError('m', context), 'MILVUS_UNAVAILABLE', [MilvusConnectionError]],
+  [
+    new MilvusCircuitOpenError('m', 250, context),
+    'MILVUS_CIRCUIT_OPEN',
+    [MilvusUnavailableError, MilvusConnectionError],
+  ],
   [
     new MilvusConnectTimeoutError('m', context),
     'MILVUS_CONNECT_TIMEOUT',
@@ -80,6 +86,12 @@ describe('MilvusServerError', () => {
       retriable: true,
     });
     expect(new MilvusServerError('m', { client: 'a', ...answer }).retriable).toBe(false);
+  });
+});
+
+describe('MilvusCircuitOpenError', () => {
+  it('keeps when it is worth trying again', () => {
+    expect(new MilvusCircuitOpenError('m', 250, { client: 'a' }).retryAfterMs).toBe(250);
   });
 });
 

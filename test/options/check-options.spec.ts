@@ -24,11 +24,17 @@ describe('integers', () => {
   ].map(key => `pool.${key}`);
   // Its limit is another option.
   const first = 'retry.initialDelayMs';
-  const others = [first, 'retry.maxAttempts'];
+  const others = [
+    ...[first, 'retry.maxAttempts', 'circuitBreaker.failureRate.minimumCalls'],
+    ...['failureThreshold', 'halfOpenSuccessThreshold', 'maxHalfOpenRequests'].map(
+      key => `circuitBreaker.${key}`,
+    ),
+  ];
   const timers = [
     ...['readMs', 'writeMs', 'adminMs', 'waitMs'].map(key => `timeouts.${key}`),
     ...['startup.timeoutMs', 'shutdown.drainTimeoutMs', 'health.timeoutMs', 'leakDetection.thresholdMs'],
-    'retry.maxDelayMs',
+    ...['retry.maxDelayMs', 'health.intervalMs'],
+    ...['recoveryTimeoutMs', 'failureRate.windowMs'].map(key => `circuitBreaker.${key}`),
   ];
   const at = (path: string, value: unknown) =>
     path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<
@@ -92,6 +98,12 @@ describe('other numbers', () => {
     ],
     [{ retryBudget: { minPerSecond: Infinity } }, [expect.stringMatching(/at least 0, but is Infinity/)]],
     [{ retryBudget: { ratio: '0.2' } }, [expect.stringMatching(/from 0 to 1, but is a string: convert it/)]],
+    [{ circuitBreaker: { failureRate: { threshold: 0 } } }, []],
+    [{ circuitBreaker: { failureRate: { threshold: 1 } } }, []],
+    [
+      { circuitBreaker: { failureRate: { threshold: 50 } } },
+      ['circuitBreaker.failureRate.threshold: must be a number from 0 to 1, but is 50'],
+    ],
     [
       { retry: { multiplier: Number.NaN } },
       [expect.stringMatching(/but is NaN: look at what was converted/)],
@@ -168,8 +180,12 @@ describe('unknown options', () => {
     [{ sl: true }, "did you mean 'ssl'?"],
     [{ tkn: 't' }, 'known here: address, tls'],
     [{ tok: 't' }, 'known here: address, tls'],
-    [{ circuitBreaker: {} }, 'known here: address, tls, ssl, pool, token,'],
-    [{ health: { qqqq: 1 } }, 'known here: timeoutMs'],
+    [{ telemetry: {} }, 'known here: address, tls, ssl, pool, token,'],
+    [{ circuitBraker: {} }, "did you mean 'circuitBreaker'?"],
+    [{ circuitBreaker: { threshold: 3 } }, "did you mean 'circuitBreaker.failureRate.threshold'?"],
+    [{ circuitBreaker: { qqqq: 1 } }, 'known here: failureThreshold, recoveryTimeoutMs'],
+    [{ circuitBreaker: { failureRate: { qqqq: 1 } } }, 'known here: threshold, minimumCalls, windowMs'],
+    [{ health: { qqqq: 1 } }, 'known here: intervalMs, timeoutMs'],
     [{ 'line\nbreak': 1 }, '"line\\nbreak": is not an option'],
   ])('%j is refused with what was probably meant', (options, fault) => {
     expect(faultOf(options)).toContain(fault);

@@ -25,6 +25,13 @@ describe('resolveClientOptions', () => {
           maxReceiveBytes: 268435456,
         },
         retryBudget: { ratio: 0.2, minPerSecond: 1 },
+        circuitBreaker: {
+          failureThreshold: 5,
+          recoveryTimeoutMs: 30000,
+          halfOpenSuccessThreshold: 2,
+          maxHalfOpenRequests: 1,
+        },
+        health: { intervalMs: 10000, timeoutMs: 2000 },
       },
       database: 'default',
       errors: 'throw',
@@ -32,7 +39,6 @@ describe('resolveClientOptions', () => {
       retry: { maxAttempts: 3, initialDelayMs: 50, maxDelayMs: 2000, multiplier: 2, jitter: 'full' },
       startup: { mode: 'eager', timeoutMs: 10000 },
       shutdown: { drainTimeoutMs: 10000 },
-      health: { timeoutMs: 2000 },
       leakDetection: { thresholdMs: 60000 },
     } satisfies ResolvedClientOptions);
   });
@@ -63,20 +69,29 @@ describe('resolveClientOptions', () => {
       },
       startup: { mode: 'lazy' as const, timeoutMs: 5 },
       shutdown: { drainTimeoutMs: 0 },
-      health: { timeoutMs: 6 },
       leakDetection: { thresholdMs: 12, maxHeld: 9 },
       errors: 'status' as const,
       database: 'db',
     };
-    const retryBudget = { ratio: 0.5, minPerSecond: 2.5 };
-    const given = { address: 'h:1', token: 't', tls: true, pool, retryBudget, ...rest };
+    const ofEndpoint = {
+      pool,
+      retryBudget: { ratio: 0.5, minPerSecond: 2.5 },
+      circuitBreaker: {
+        failureThreshold: 21,
+        recoveryTimeoutMs: 22,
+        halfOpenSuccessThreshold: 23,
+        maxHalfOpenRequests: 24,
+        failureRate: { threshold: 0.25, minimumCalls: 26, windowMs: 27 },
+      },
+      health: { intervalMs: 28, timeoutMs: 29 },
+    };
+    const given = { address: 'h:1', token: 't', tls: true, ...ofEndpoint, ...rest };
     expect(resolveClientOptions('a', given)).toStrictEqual({
       name: 'a',
       endpoint: {
         addresses: [{ host: 'h', port: 1 }],
         tls: { rejectUnauthorized: true },
-        pool,
-        retryBudget,
+        ...ofEndpoint,
       },
       credentials: { token: 't' },
       ...rest,
@@ -90,6 +105,8 @@ describe('resolveClientOptions', () => {
       timeouts: undefined,
       retry: { maxAttempts: undefined },
       retryBudget: undefined,
+      circuitBreaker: { failureThreshold: undefined, failureRate: undefined },
+      health: { intervalMs: undefined },
       startup: { mode: undefined },
       database: undefined,
     };
@@ -116,6 +133,38 @@ describe('resolveClientOptions', () => {
       { ratio: 0.2, minPerSecond: 1 },
       { ratio: 0.5, minPerSecond: 1 },
       { ratio: 0.2, minPerSecond: 0 },
+    ]);
+  });
+
+  it('keeps the circuit breaker off, or at what holds where nothing is given, without a failure rate', () => {
+    const of = (circuitBreaker: false | object) =>
+      resolveClientOptions('a', { address: 'h', circuitBreaker }).endpoint.circuitBreaker;
+    const usual = {
+      failureThreshold: 5,
+      recoveryTimeoutMs: 30_000,
+      halfOpenSuccessThreshold: 2,
+      maxHalfOpenRequests: 1,
+    };
+    expect([of(false), of({}), of({ failureThreshold: 3 })]).toStrictEqual([
+      false,
+      usual,
+      { ...usual, failureThreshold: 3 },
+    ]);
+    const failureRate = { threshold: 0.5, minimumCalls: 20, windowMs: 10_000 };
+    expect([of({ failureRate: {} }), of({ failureRate: { minimumCalls: 5 } })]).toStrictEqual([
+      { ...usual, failureRate },
+      { ...usual, failureRate: { ...failureRate, minimumCalls: 5 } },
+    ]);
+  });
+
+  it('keeps the health questions off, or at what holds where nothing is given', () => {
+    const of = (health: false | object) =>
+      resolveClientOptions('a', { address: 'h', health }).endpoint.health;
+    expect([of(false), of({}), of({ intervalMs: 5 }), of({ timeoutMs: 5 })]).toEqual([
+      false,
+      { intervalMs: 10_000, timeoutMs: 2_000 },
+      { intervalMs: 5, timeoutMs: 2_000 },
+      { intervalMs: 10_000, timeoutMs: 5 },
     ]);
   });
 

@@ -178,3 +178,48 @@ describe('a connection that keeps failing', () => {
     expect(run.clock.pending).toBe(0);
   });
 });
+
+describe('the state of a pool with a connection that is left alone', () => {
+  const states = (run: PoolRun) => run.events.filter(event => event.includes('→')).slice(2);
+
+  it('is degraded, and ready again when the connection works', async () => {
+    const [run, bad] = await restingRun();
+    expect([run.pool.state, states(run)]).toEqual(['degraded', ['ready → degraded']]);
+    run.clock.advance(1_000);
+    callOn(run, bad).ends('answered');
+    expect([run.pool.state, states(run)]).toEqual(['ready', ['ready → degraded', 'degraded → ready']]);
+  });
+
+  it('is what it tells of, whatever becomes of the connection', async () => {
+    const [run, bad] = await restingRun();
+    for (let i = 0; i < 3; i += 1) {
+      run.clock.advance(run.clock.nextInMs!);
+      expect(states(run).at(-1)).toMatch(`→ ${run.pool.state}`);
+      callOn(run, bad).ends('failed');
+      expect(states(run).at(-1)).toMatch(`→ ${run.pool.state}`);
+    }
+    bad.break();
+    await run.connected();
+    expect(states(run).at(-1)).toMatch(/→ ready$/);
+  });
+
+  it('is ready with the answer to an older call', async () => {
+    const [run, [bad, good]] = await runWith(2, { maxConnections: 2 });
+    const on = (connection: FakeConnection) => run.guests.filter(each => each.connection === connection);
+    run.acquireAll(8);
+    const [first, second, third, older] = on(bad!);
+    first!.ends('failed');
+    run.clock.advance(1);
+    on(good!)[0]!.ends('answered');
+    for (const guest of [second!, third!]) guest.ends('failed');
+    expect(run.pool.state).toBe('degraded');
+    older!.ends('answered');
+    expect([run.pool.state, states(run).at(-1)]).toEqual(['ready', 'degraded → ready']);
+  });
+
+  it('is ready where no other works: all are tried', async () => {
+    const [run, , good] = await restingRun({ minConnections: 1 });
+    good.break();
+    expect([run.pool.state, states(run).at(-1)]).toEqual(['ready', 'degraded → ready']);
+  });
+});

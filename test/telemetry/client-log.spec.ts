@@ -38,6 +38,19 @@ describe('the log of a client', () => {
     ]);
   });
 
+  it('says why Milvus is not ready where that is not for its connections', () => {
+    log.connectFailed(new ConnectError('h:1: refused', 'unreachable', 'Check that Milvus runs'));
+    log.stateChanged('ready', 'unavailable', 'no rootcoord');
+    log.stateChanged('unavailable', 'degraded', 'Milvus is being tried again');
+    log.stateChanged('degraded', 'connecting', 'something');
+
+    expect(lines.slice(1)).toEqual([
+      'warn [Milvus:search] ready → unavailable: no rootcoord',
+      'warn [Milvus:search] unavailable → degraded: Milvus is being tried again',
+      'log [Milvus:search] degraded → connecting',
+    ]);
+  });
+
   it('keeps single connections and ordinary changes at debug', () => {
     log.connectionOpened('h:1', 12.4);
     log.stateChanged('connecting', 'ready');

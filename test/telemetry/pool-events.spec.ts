@@ -58,6 +58,19 @@ describe('what happens in a pool', () => {
     ]);
   });
 
+  it('has a reason where that is not for the connections', () => {
+    const seen: PoolEvent[] = [];
+    events.events$.subscribe(event => seen.push(event));
+    events.stateChanged('ready', 'unavailable', 'no rootcoord');
+    events.stateChanged('unavailable', 'ready', undefined);
+    const changed = { client: 'search', type: 'state-changed' };
+    expect(seen).toStrictEqual([
+      { ...changed, from: 'ready', to: 'unavailable', reason: 'no rootcoord' },
+      { ...changed, from: 'unavailable', to: 'ready' },
+    ]);
+    expect(lines[0]).toBe('warn ready → unavailable: no rootcoord');
+  });
+
   it('is not told to those who come later, or went', () => {
     const seen: string[] = [];
     events.stateChanged('idle', 'connecting');

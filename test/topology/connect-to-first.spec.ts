@@ -25,7 +25,8 @@ function tries(behaviour: (port: number, signal: AbortSignal) => Promise<Connect
     tried.push(port);
     return behaviour(port, stop);
   };
-  return { tried, result: connectToFirst(addresses, connect, signal ?? new AbortController().signal) };
+  const stop = signal ?? new AbortController().signal;
+  return { tried, result: connectToFirst(addresses, connect, stop, 10_000) };
 }
 
 describe('connecting to the first of several addresses', () => {

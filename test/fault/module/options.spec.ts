@@ -8,7 +8,7 @@ import {
   MilvusModule,
   type PooledMilvusClient,
 } from '../../../lib/index.js';
-import { optionDefaults } from '../../../lib/options/defaults.js';
+import { failureRateDefaults, optionDefaults } from '../../../lib/options/defaults.js';
 import { freePort } from '../../../lib/testing/free-port.js';
 import { type Certificates, makeCertificates } from '../../support/certificates.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
@@ -31,6 +31,7 @@ import {
   type StubServerOptions,
   success,
 } from '../../support/stub-server.js';
+import { circuitProofs } from './circuit-proofs.js';
 import type { Options, Proof } from './proof.js';
 import { retryProofs } from './retry-proofs.js';
 
@@ -504,6 +505,7 @@ const proofs: () => Record<string, Proof> = () => {
       without: 'nothing',
     },
     ...retryProofs(startStub),
+    ...circuitProofs(startStub),
     'health.timeoutMs': {
       see: async options => {
         const stub = await startStub();
@@ -521,13 +523,15 @@ const proofs: () => Record<string, Proof> = () => {
 
 const names = [
   'address',
-  ...['leakDetection', 'leakDetection.maxHeld', 'retry', 'retryBudget'],
+  ...['leakDetection', 'leakDetection.maxHeld', 'retry', 'retryBudget', 'health'],
+  ...['circuitBreaker', 'circuitBreaker.failureRate'],
   ...['ca', 'rootCertPath', 'rootCert', 'rejectUnauthorized', 'skipCertCheck', 'serverName'].map(
     name => `tls.${name}`,
   ),
   ...['cert', 'key', 'certChainPath', 'privateKeyPath', 'certChain', 'privateKey'].map(name => `tls.${name}`),
   ...['ssl', 'token', 'username', 'password'],
   ...pathsOf(optionDefaults),
+  ...pathsOf(failureRateDefaults, 'circuitBreaker.failureRate.'),
 ];
 
 describe('each option', () => {

@@ -75,7 +75,12 @@ describe('cancel', () => {
     await stub.waitFor(({ received }) => received.length === 1);
     call.cancel();
     expect(connection.inFlight).toBe(0);
-    expect(await call.outcome).toEqual({ ...cancelled, processed: 'unknown', silent: true });
+    expect(await call.outcome).toEqual({
+      ...cancelled,
+      processed: 'unknown',
+      silent: true,
+      unanswered: true,
+    });
     await stub.waitFor(({ cancelled }) => cancelled.length === 1);
     expect(stub.cancelled[0]).toMatchObject({ rpc: 'Search', code: NGHTTP2_CANCEL });
     await wire.proveUsable(connection);
@@ -148,12 +153,30 @@ describe('the deadline', () => {
       connectionDied: false,
       origin: 'caller',
       silent: true,
+      unanswered: true,
       notGrpc: false,
       unreadable: false,
     });
     await stub.waitFor(({ cancelled }) => cancelled.length === 1);
     expect(stub.cancelled[0]!.code).toBe(NGHTTP2_CANCEL);
     await wire.proveUsable(connection);
+  });
+
+  it('tells what was heard until then: nothing, an answer to a PING, or one to another call', async () => {
+    stub.always('Search', hang());
+    const heardOf = async (sign: () => Promise<unknown>) => {
+      const call = wire.send(connection, 'Search', { timeoutMs: 1_000 });
+      await sign();
+      wire.clock.advance(1_000);
+      return call.outcome;
+    };
+
+    const nothing = () => stub.waitFor(({ inFlight }) => inFlight === 1);
+    expect(await heardOf(nothing)).toMatchObject({ silent: true, unanswered: true });
+    const ping = () => connection.check(500);
+    expect(await heardOf(ping)).toMatchObject({ silent: false, unanswered: true });
+    const otherCall = () => wire.proveUsable(connection);
+    expect(await heardOf(otherCall)).toMatchObject({ silent: false, unanswered: false });
   });
 
   it('is waited for longer by who ends it himself, and the server is told the same', async () => {

@@ -52,6 +52,7 @@ const fromServer = {
   connectionDied: false,
   origin: 'server',
   silent: false,
+  unanswered: false,
   notGrpc: false,
   unreadable: false,
 };

@@ -62,6 +62,7 @@ describe('a stream that the server resets', () => {
         message: `the server reset the stream (${name})`,
         processed: resetCode === NGHTTP2_REFUSED_STREAM ? 'no' : 'unknown',
         silent: expect.any(Boolean),
+        unanswered: false,
         resetCode,
       });
       await wire.proveUsable(connection);
