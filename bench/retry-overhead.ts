@@ -8,6 +8,7 @@ import { SendFigures } from '../lib/endpoint/send-figures.js';
 import { optionDefaults } from '../lib/options/defaults.js';
 import type { ConnectionSource } from '../lib/pool/connection-source.js';
 import type { Member } from '../lib/pool/member.js';
+import { CircuitBreaker } from '../lib/resilience/circuit-breaker.js';
 import { systemClock } from '../lib/resilience/clock.js';
 import { Deadline } from '../lib/resilience/deadline.js';
 import { RetryBudget } from '../lib/resilience/retry-budget.js';
@@ -43,10 +44,12 @@ const pool: ConnectionSource<Http2Connection> = {
 };
 const route: DeliveryRoute = {
   pool,
+  circuit: new CircuitBreaker(optionDefaults.circuitBreaker, systemClock),
   budget: new RetryBudget(optionDefaults.retryBudget),
   figures: new SendFigures(),
   clock: systemClock,
   random: Math.random,
+  hangs: () => false,
   onRetry() {},
 };
 const newRpc = (): Rpc => ({
