@@ -48,6 +48,8 @@ export default {
   collectCoverageFrom: ['lib/**/*.ts'],
   // Real servers share the machine with the tests: more workers than this only make each other wait.
   maxWorkers: 2,
+  // What a test file loaded is never freed with ESM; a worker that keeps it all grows slow.
+  workerIdleMemoryLimit: '1GB',
   projects: [
     project('unit', {
       testMatch: ['<rootDir>/test/**/*.spec.ts'],

@@ -9,7 +9,7 @@ import { SteadyCalls } from './steady-calls.js';
 type StateChange = Extract<MilvusPoolEvent, { type: 'state-changed' }> & { atMs: number };
 
 /** How long each outage lasts once the circuit is open. */
-export const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 3) * 1_000;
+export const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 2) * 1_000;
 
 /** Limits of each call of an outage. */
 export const READ_MS = 2_000;

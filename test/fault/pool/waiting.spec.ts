@@ -89,8 +89,9 @@ describe('10,000 calls that wait for room, with a limit of 1 s', () => {
 
     const { exhausted, pending, tookMs } = await crowd(client, 10_000);
 
-    // The first to leave saw all the others.
-    expect([exhausted, pending]).toEqual([10_000, 9_999]);
+    expect(exhausted).toBe(10_000);
+    // The first to leave saw all the others, and itself if its own limit was sooner than the line's.
+    expect([9_999, 10_000]).toContain(pending);
     expect(tookMs).toBeLessThan(5 * (1_000 + ownMs));
     const stats = client.pool.stats();
     expect(stats).toMatchObject({ pending: 0, inFlight: 1, acquireTimeouts: 11_000 });
