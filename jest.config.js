@@ -39,6 +39,16 @@ const shared = {
 
 const project = (displayName, files) => ({ ...shared, displayName, ...files });
 
+// Long by nature: scripts of their own (`npm run soak:…`), short in CI.
+const soaks = [
+  '<rootDir>/test/integration/ledger/',
+  '<rootDir>/test/fault/outage/away.spec.ts',
+  '<rootDir>/test/fault/outage/flapping.spec.ts',
+];
+const soak = project('soak', {
+  testMatch: ['<rootDir>/test/integration/ledger/*.spec.ts', ...soaks.slice(1)],
+});
+
 // What must hold for every SDK of the peer range runs on its newest line above, and here on its oldest.
 const sdk26 = project('sdk-2.6', { testMatch: ['<rootDir>/test/**/*.both-sdks.spec.ts'] });
 sdk26.moduleNameMapper = { ...shared.moduleNameMapper, '^@zilliz/milvus2-sdk-node$': 'milvus2-sdk-node-2.6' };
@@ -55,10 +65,15 @@ export default {
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       testPathIgnorePatterns: ['<rootDir>/test/integration/', '<rootDir>/test/fault/'],
     }),
-    project('fault', { testMatch: ['<rootDir>/test/fault/**/*.spec.ts'] }),
+    project('fault', {
+      testMatch: ['<rootDir>/test/fault/**/*.spec.ts'],
+      testPathIgnorePatterns: soaks,
+    }),
     project('integration', {
       testMatch: ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/sample-app/test/**/*.spec.ts'],
+      testPathIgnorePatterns: soaks,
     }),
     sdk26,
+    ...(process.env.SOAK ? [soak] : []),
   ],
 };
