@@ -20,6 +20,7 @@ export interface AgeingOwner<Connection extends PooledConnection> {
 /** Finds connections that nobody needs any more, and those that have had their time. */
 export class Ageing<Connection extends PooledConnection> {
   private timer?: Scheduled;
+  private stopped = false;
 
   constructor(
     private readonly options: AgeingOptions,
@@ -38,7 +39,8 @@ export class Ageing<Connection extends PooledConnection> {
 
   /** Members were added: looks when the next of them has had its time. */
   plan(): void {
-    this.stop();
+    this.timer?.cancel();
+    if (this.stopped) return;
     const now = this.clock.now();
     const atMs = this.members.reduce(
       (soonest, member) => Math.min(soonest, this.nextAt(member, now)),
@@ -47,9 +49,10 @@ export class Ageing<Connection extends PooledConnection> {
     if (atMs < Infinity) this.timer = this.clock.schedule(() => this.look(), Math.max(1, atMs - now));
   }
 
+  /** Nothing is retired or replaced any more. */
   stop(): void {
+    this.stopped = true;
     this.timer?.cancel();
-    this.timer = undefined;
   }
 
   private look(): void {

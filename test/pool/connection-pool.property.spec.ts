@@ -3,20 +3,30 @@ import fc from 'fast-check';
 import { settled } from '../support/fake-clock.js';
 import { expectPromisesKept } from './property/promises.js';
 import { RandomRun } from './property/random-run.js';
-import { fraction, script, settings } from './property/steps.js';
+import { fraction, lateScript, script, settings } from './property/steps.js';
+
+const endings = ['close', 'close within', 'destroy'] as const;
+const CLOSE_LIMIT_MS = 300;
 
 /** Closes the pool, and expects that nothing is left of it. */
-async function end(run: RandomRun, how: 'close' | 'destroy'): Promise<void> {
+async function end(run: RandomRun, how: (typeof endings)[number]): Promise<void> {
   const { network, clock, pool, guests } = run;
   const served = () => guests.filter(({ fate }) => fate === 'served').length;
   const before = served();
   run.closing = true;
-  run.close(how);
+  if (how === 'close within') run.close('close', CLOSE_LIMIT_MS);
+  else run.close(how);
   await settled();
   run.sweep();
   expectPromisesKept(run);
   // Of those that had calls in flight.
-  expect(clock.pending).toBe(run.alive.filter(({ beingChecked }) => beingChecked).length);
+  const checks = run.alive.filter(({ beingChecked }) => beingChecked).length;
+  expect(clock.pending).toBe(checks + (how === 'close within' && !run.closed ? 1 : 0));
+  if (how === 'close within') {
+    await clock.advanceAsync(CLOSE_LIMIT_MS);
+    run.sweep();
+    expect(run.closed).toBe(true);
+  }
   for (const guest of run.inFlight) guest.ends();
   for (const connection of network.connections) {
     if (run.unnoticed.has(connection)) connection.break();
@@ -40,6 +50,7 @@ async function recover(run: RandomRun): Promise<void> {
   expect([run.waiting.length, run.waitingForLease.length, run.underWay.length]).toEqual([0, 0, 0]);
   expectPromisesKept(run);
   const { idleTimeoutMs, minConnections, maxLifetimeMs } = run.settings;
+  if (run.windingDown) return expect(run.shared.length).toBeLessThanOrEqual(1);
   if (!run.started || idleTimeoutMs === 0 || maxLifetimeMs > 0) return;
   await run.clock.advanceAsync(2 * idleTimeoutMs);
   expect(run.pool.stats().connections).toMatchObject({
@@ -53,17 +64,26 @@ async function recover(run: RandomRun): Promise<void> {
 // `POOL_RUNS=10000` looks further.
 describe('whatever happens to a pool', () => {
   it('its promises hold', async () => {
-    const how = fc.constantFrom('close' as const, 'destroy' as const);
+    const how = fc.constantFrom(...endings);
     await fc.assert(
       fc.asyncProperty(
         settings,
         script,
+        lateScript,
         fraction,
         fc.boolean(),
         how,
-        async (options, steps, random, calm, ending) => {
+        async (options, steps, lateSteps, random, calm, ending) => {
           const run = new RandomRun(options, random);
           for (const each of steps) {
+            await run.apply(each);
+            expectPromisesKept(run);
+          }
+          if (lateSteps) {
+            await run.windDown();
+            expectPromisesKept(run);
+          }
+          for (const each of lateSteps ?? []) {
             await run.apply(each);
             expectPromisesKept(run);
           }

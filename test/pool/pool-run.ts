@@ -210,6 +210,7 @@ export class PoolRun {
       connectTimeoutMs: 10_000,
       keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
       maxReceiveBytes: 1_000_000,
+      dedicated: false,
       ...settings,
     };
     const observer: PoolObserver = {
@@ -218,7 +219,11 @@ export class PoolRun {
       connectionClosed: (_address, reason) => this.events.push(`closed: ${reason}`),
       connectFailed: ({ failure }) => this.events.push(`failed: ${failure}`),
     };
-    this.pool = new ConnectionPool(this.settings, this.network.connect, observer, this.clock, random);
+    const connect = (signal: AbortSignal) => {
+      this.looksAtTry();
+      return this.network.connect(signal);
+    };
+    this.pool = new ConnectionPool(this.settings, connect, observer, this.clock, random);
   }
 
   /** Who waits for a shared connection, in the order of arrival. */
@@ -270,11 +275,15 @@ export class PoolRun {
     await settled();
   }
 
-  close(how: 'close' | 'destroy' = 'close'): void {
-    void this.pool[how]().then(() => {
+  close(how: 'close' | 'destroy' = 'close', limitMs?: number): void {
+    const gone = how === 'close' ? this.pool.close(limitMs) : this.pool.destroy();
+    void gone.then(() => {
       this.closed = true;
     });
   }
+
+  /** Whether it may try to connect now. */
+  looksAtTry(): void {}
 
   /** Whether the call of this guest may go to this connection now. */
   looksAtUse(guest: Guest, connection: FakeConnection): void {

@@ -5,7 +5,14 @@ import type { RandomRun } from './random-run.js';
 
 /** Everything that must hold between any two events. */
 export function expectPromisesKept(run: RandomRun): void {
-  const broken = [...run.wrongs, ...overLimits(run), ...wronged(run), ...besideRoom(run), ...helpless(run)];
+  const broken = [
+    ...run.wrongs,
+    ...overLimits(run),
+    ...wronged(run),
+    ...besideRoom(run),
+    ...helpless(run),
+    ...tooMany(run),
+  ];
   if (broken.length > 0) expect(broken).toEqual([]);
   // Matchers cost more than all the rest of a run: they are for what is wrong.
   const [told, counted] = [numbersTold(run), numbersCounted(run)];
@@ -51,24 +58,18 @@ function wronged({
 
 /** Those who wait though there is room. */
 function besideRoom(run: RandomRun): string[] {
-  const { settings, shared, members, waiting } = run;
-  const hasRoom = (connection: FakeConnection) => {
-    const { open, beingChecked, inFlight, maxStreams } = connection;
-    const trusted = members.get(connection)?.trust.calls ?? Number.POSITIVE_INFINITY;
-    const most = Math.min(settings.maxStreamsPerConnection, maxStreams, trusted);
-    return open && !beingChecked && inFlight < most;
-  };
+  const { shared, members, waiting } = run;
   const found: string[] = [];
   if (waiting.length > 0) {
     // One that was idle for long is asked first; which of several is asked first is the pool's own choice.
     const asked = shared.some(({ beingChecked }) => beingChecked);
-    const free = shared.filter(each => hasRoom(each) && !(asked && run.outOfTouch(each)));
+    const free = shared.filter(each => hasRoom(run, each) && !(asked && run.outOfTouch(each)));
     for (const { inFlight } of free)
       found.push(`${waiting.length} wait, and there is one with ${inFlight} in flight`);
   }
   for (const { id, lease, connection } of run.held) {
     const own = run.waitingAt(lease!).length;
-    if (own > 0 && hasRoom(connection!))
+    if (own > 0 && hasRoom(run, connection!))
       found.push(`${own} calls wait for the lease of ${id}, which has room`);
   }
   // When there are only such that failed, they are tried.
@@ -79,12 +80,11 @@ function besideRoom(run: RandomRun): string[] {
 
 /** Somebody waits, one more connection is allowed, and it is neither being opened nor will it be. */
 function helpless(run: RandomRun): string[] {
-  const { settings, network, clock, shared, held, examined } = run;
+  const { settings, network, clock, shared, examined } = run;
   const inDoubt = shared.some(({ beingChecked }) => beingChecked);
-  const forCalls = run.waiting.length > 0 && shared.length < settings.maxConnections && !inDoubt;
-  const forLeases = run.waitingForLease.length > 0 && held.length < settings.maxLeases;
-  const forMinimum = run.started && shared.length < settings.minConnections;
-  const wanted = forCalls || forLeases || forMinimum || run.underWay.length > 0;
+  const forCalls = run.callsNeedAnother && !inDoubt;
+  const forMinimum = shared.length < run.minShared;
+  const wanted = forCalls || run.leasesNeedAnother || forMinimum || run.underWay.length > 0;
   if (run.closing || !wanted || network.trying.length > 0 || examined) return [];
   // With ageing on there are timers that cannot be told apart.
   if (settings.idleTimeoutMs > 0 || settings.maxLifetimeMs > 0) return [];
@@ -93,6 +93,19 @@ function helpless(run: RandomRun): string[] {
   const resting = [...run.members.values()].filter(({ trust, leaving }) => trust.resting && !leaving).length;
   const timers = clock.pending - waiting - checks - resting;
   return timers === 1 ? [] : [`a connection is wanted, and ${timers} timers are there for it`];
+}
+
+/** It winds down, and keeps one that nobody needs, or replaces some. */
+function tooMany(run: RandomRun): string[] {
+  const { shared, windingDown, closing, underWay } = run;
+  if (!windingDown || closing) return [];
+  const found = underWay.length > 0 ? ['a reconnect is under way'] : [];
+  const idle = shared.filter(({ inFlight, beingChecked, open }) => inFlight === 0 && !beingChecked && open);
+  const surplus = idle.filter(each =>
+    shared.some(other => other !== each && hasRoom(run, other) && trusted(run, other) >= trusted(run, each)),
+  );
+  if (surplus.length > 0) found.push(`${surplus.length} could be closed`);
+  return found;
 }
 
 /** What the pool says, but for durations. */
@@ -135,4 +148,15 @@ function numbersCounted(run: RandomRun): ReturnType<typeof numbersTold> {
     creations: network.connections.length,
     uses: run.ended,
   };
+}
+
+function hasRoom(run: RandomRun, connection: FakeConnection): boolean {
+  const { open, beingChecked, inFlight, maxStreams } = connection;
+  const most = Math.min(run.settings.maxStreamsPerConnection, maxStreams, trusted(run, connection));
+  return open && !beingChecked && inFlight < most;
+}
+
+/** With how many calls at once. */
+function trusted({ members }: RandomRun, connection: FakeConnection): number {
+  return members.get(connection)?.trust.calls ?? Number.POSITIVE_INFINITY;
 }

@@ -24,6 +24,7 @@ export class RandomRun extends PoolRun {
   /** Why each connection must have left, as far as it was not the pool's own doing. */
   private readonly expectedReasons = new Map<FakeConnection, 'failed' | 'goaway'>();
   started = false;
+  windingDown = false;
   closing = false;
 
   constructor(settings: PoolSettings, random: number) {
@@ -41,6 +42,36 @@ export class RandomRun extends PoolRun {
     return this.alive.filter(
       each => each.closeReason === undefined && each !== this.examined && !leased.includes(each),
     );
+  }
+
+  async windDown(): Promise<void> {
+    this.windingDown = true;
+    await this.after(() => this.pool.windDown());
+  }
+
+  /** Who waits can be helped by nothing but another connection. */
+  get callsNeedAnother(): boolean {
+    const { shared, settings, windingDown } = this;
+    if (this.waiting.length === 0 || shared.length >= settings.maxConnections) return false;
+    if (!windingDown) return true;
+    // Room comes of calls that end, and what is gone says so in a moment.
+    return shared.every(({ inFlight, beingChecked, open }) => beingChecked || (inFlight === 0 && open));
+  }
+
+  get leasesNeedAnother(): boolean {
+    return this.waitingForLease.length > 0 && this.held.length < this.settings.maxLeases;
+  }
+
+  /** How many connections it is to have when nobody needs any. */
+  get minShared(): number {
+    return this.started && !this.windingDown ? this.settings.minConnections : 0;
+  }
+
+  override looksAtTry(): void {
+    if (!this.windingDown || this.callsNeedAnother || this.leasesNeedAnother) return;
+    // That one is gone may be found out at once when it is asked.
+    if (this.waiting.length > 0 && this.shared.some(({ open }) => !open)) return;
+    this.wrongs.push('winds down, and opens a connection that nobody waits for');
   }
 
   async apply(step: Step): Promise<void> {
@@ -92,11 +123,11 @@ export class RandomRun extends PoolRun {
       }
       case 'settings':
         return pick(network.open, step.which)?.changeMaxStreams(step.maxStreams);
-      case 'check is answered':
-        return pick(
-          this.alive.filter(({ beingChecked }) => beingChecked),
-          step.which,
-        )?.answerChecks(step.alive);
+      case 'check is answered': {
+        const asked = this.alive.filter(({ beingChecked }) => beingChecked);
+        const connection = pick(asked, step.which);
+        return connection?.answerChecks(step.alive && !this.unnoticed.has(connection));
+      }
       case 'later checks': {
         const connection = pick(this.alive, step.which);
         if (connection) connection.onCheck = step.onCheck;
@@ -188,7 +219,7 @@ export class RandomRun extends PoolRun {
   }
 
   private get quiet(): boolean {
-    const { network, settings, shared } = this;
+    const { network, shared } = this;
     const unfinished = [
       this.inFlight,
       this.held,
@@ -197,7 +228,7 @@ export class RandomRun extends PoolRun {
       this.underWay,
       network.trying,
     ];
-    if (this.started && shared.length < settings.minConnections) return false;
+    if (shared.length < this.minShared) return false;
     if (this.alive.some(({ beingChecked }) => beingChecked)) return false;
     return unfinished.every(({ length }) => length === 0);
   }
@@ -241,7 +272,7 @@ export class RandomRun extends PoolRun {
     const renewed: Renewed = { before: this.shared };
     if (this.underWay.length > 0) renewed.before = [];
     this.renewals.push(renewed);
-    this.watch.forget();
+    if (!this.windingDown) this.watch.forget();
     this.pool.reconnect().then(
       () => {
         renewed.outcome = 'done';

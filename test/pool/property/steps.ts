@@ -72,4 +72,7 @@ export const step = fc.oneof(
 // Long ones from the start: a pool of some size takes a while to come about.
 export const script = fc.array(step, { minLength: 1, maxLength: 150, size: 'max' });
 
+/** What happens after windDown(), if that is called. */
+export const lateScript = fc.option(fc.array(step, { maxLength: 60, size: 'max' }), { freq: 2 });
+
 export type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
