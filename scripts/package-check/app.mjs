@@ -70,7 +70,7 @@ export class App {
 
   /** As a process, with a Milvus. */
   async serve(milvusPort) {
-    await this.#withServer(milvusPort, async (server, url, tap) => {
+    await this.#withServer(milvusPort, {}, async (server, url, tap) => {
       await this.check('/health is up', () => checkHealth(url));
       await this.check('creates, inserts and searches', () => this.#checkRoundTrip(url));
       await this.check('SIGTERM: exit code 0, no TCP connection left', async () => {
@@ -81,20 +81,21 @@ export class App {
         await tap.empties(1_000);
       });
     });
-    await this.#withServer(milvusPort, (server, url, tap) =>
-      this.check('app.close(): no TCP connection left, and the process ends by itself', async () => {
+    await this.#withServer(milvusPort, { LOG_FORMAT: 'json' }, async (server, url, tap) => {
+      await this.check('app.close(): no TCP connection left, and the process ends by itself', async () => {
         await checkHealth(url);
         await server.asks('close', 'closed', 15_000);
         await tap.empties(1_000);
         server.disconnect();
         await server.succeeds(5_000);
-      }),
-    );
+      });
+      await this.check('its JSON log has the fields of a client', () => checkLog(server));
+    });
   }
 
-  async #withServer(milvusPort, use) {
+  async #withServer(milvusPort, env, use) {
     const tap = await Tap.to(milvusPort);
-    const server = this.#start(tap.address);
+    const server = this.#start(tap.address, env);
     try {
       const [, url] = await this.check('starts', () => server.prints(/Listening on (http\S+)/, START_MS));
       await use(server, url, tap);
@@ -137,10 +138,10 @@ export class App {
     );
   }
 
-  #start(address) {
+  #start(address, env = {}) {
     return new Child(process.execPath, ['dist/src/main.js'], {
       cwd: this.folder,
-      env: { MILVUS_ADDRESS: address, NO_COLOR: '1' },
+      env: { MILVUS_ADDRESS: address, NO_COLOR: '1', ...env },
       ipc: true,
     });
   }
@@ -160,6 +161,19 @@ async function checkHealth(url) {
     { status: 200, all: 'ok', search: 'up', ingest: 'up', one: 'up' },
     JSON.stringify(body),
   );
+}
+
+/** Nest 12 writes the fields as `params`; in Nest 11 they are in the message. */
+function checkLog(server) {
+  const lines = server.output
+    .split('\n')
+    .filter(line => line.startsWith('{') && line.includes('"context":"Milvus:search"'))
+    .map(line => JSON.parse(line));
+  if (lines.length === 0) throw server.fault('logged nothing of the client "search"');
+  for (const { message, params = message } of lines) {
+    assert.equal(params.client, 'search', `no field "client" in ${JSON.stringify(lines)}`);
+    assert.equal(typeof (message.message ?? message), 'string', 'no sentence');
+  }
 }
 
 /** Without keep-alive: nothing of ours may hold the application's HTTP server open. */
