@@ -1,11 +1,10 @@
-import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER } from '@nestjs/core';
-import { MilvusModule } from 'nestjs-milvus';
+import { HttpDrain, MilvusModule } from 'nestjs-milvus';
 import { DocumentsModule } from './documents/documents.module.js';
 import { type Environment, readEnvironment } from './environment.js';
 import { HealthModule } from './health/health.module.js';
-import { ConnectionCloseMiddleware } from './http/connection-close.middleware.js';
 import { MilvusUnavailableFilter } from './http/milvus-unavailable.filter.js';
 
 @Module({
@@ -31,10 +30,6 @@ import { MilvusUnavailableFilter } from './http/milvus-unavailable.filter.js';
     DocumentsModule,
     HealthModule,
   ],
-  providers: [{ provide: APP_FILTER, useClass: MilvusUnavailableFilter }],
+  providers: [HttpDrain, { provide: APP_FILTER, useClass: MilvusUnavailableFilter }],
 })
-export class AppModule implements NestModule {
-  configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(ConnectionCloseMiddleware).forRoutes('{*path}');
-  }
-}
+export class AppModule {}
