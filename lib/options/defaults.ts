@@ -32,6 +32,7 @@ export const optionDefaults: Readonly<OptionDefaults> = deepFreeze({
     connectTimeoutMs: 10_000,
     keepalive: { intervalMs: 30_000, timeoutMs: 5_000, withoutCalls: false },
     maxReceiveBytes: 268_435_456,
+    dedicated: false,
   },
   retryBudget: { ratio: 0.2, minPerSecond: 1 },
   circuitBreaker: {

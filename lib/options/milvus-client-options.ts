@@ -115,7 +115,19 @@ export interface MilvusPoolOptions {
    * @defaultValue 268435456 (256 MiB, the most a Milvus proxy sends by default)
    */
   maxReceiveBytes?: number;
+  /**
+   * `true`: connections, circuit breaker, retry budget and health checks of its own, even where another client has the very same
+   * options; for a tenant whose load must not slow others down. Otherwise clients whose endpoint options are all equal share them.
+   * @defaultValue false
+   */
+  dedicated?: boolean;
 }
+
+/** Who is calling: an API key or `user:password` as `token`, or a user with a password. */
+export type MilvusCredentials = { token: string } | { username: string; password: string };
+
+/** Gives the credentials as they are now. */
+export type MilvusCredentialsFunction = () => MilvusCredentials | Promise<MilvusCredentials>;
 
 /**
  * Whole-call deadlines by the class of the method, in ms. A request's own `timeout` and `with({ timeoutMs })` may be
@@ -308,6 +320,12 @@ export interface MilvusClientOptions {
   username?: string;
   /** An empty password is allowed. */
   password?: string;
+  /**
+   * Gives the credentials, where they change at run time; instead of `token`, `username` and `password`. Asked before the first call,
+   * again when Milvus refuses what it gave last (gRPC 16), at most once a second, and on `registry.refreshCredentials()`. What Milvus
+   * refused is sent once more if they are others by then. It has 5 s to answer.
+   */
+  credentials?: MilvusCredentialsFunction;
   /**
    * Database of every call that names none.
    * @defaultValue 'default'

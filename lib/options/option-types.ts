@@ -50,6 +50,15 @@ export function flag() {
     .optional();
 }
 
+/** Anything that can be called. */
+export function callable<Fn>() {
+  return z
+    .custom<Fn>(value => typeof value === 'function', {
+      error: ({ input }) => `must be a function, but is ${kindOf(input)}`,
+    })
+    .optional();
+}
+
 export function text() {
   return z.string({ error: ({ input }) => `must be a string, but is ${kindOf(input)}` }).optional();
 }

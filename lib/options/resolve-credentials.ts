@@ -4,14 +4,24 @@ import type { OptionFaults } from './option-faults.js';
 import type { ResolvedClientOptions } from './resolved-options.js';
 
 type Credentials = ResolvedClientOptions['credentials'];
-type GivenCredentials = Pick<MilvusClientOptions, 'token' | 'username' | 'password'>;
+type GivenCredentials = Pick<MilvusClientOptions, 'token' | 'username' | 'password' | 'credentials'>;
 
-/** Who is calling: `token`, or `username` with `password`, or the user of the address URL, or nobody. */
+/**
+ * Who is calling: `token`, or `username` with `password`, or whoever `credentials` says, or the user of the address URL, or
+ * nobody.
+ */
 export function resolveCredentials(
   given: GivenCredentials,
   url: AddressList,
   faults: OptionFaults,
 ): Credentials {
+  if (given.credentials) {
+    const others = (['token', 'username', 'password'] as const).filter(name => given[name] !== undefined);
+    if (others.length > 0) {
+      faults.add('credentials', `stands together with ${others.join(' and ')}: give one or the other`);
+    }
+    return given.credentials;
+  }
   if (given.token !== undefined) {
     if (given.username !== undefined || given.password !== undefined) {
       faults.add('token', 'stands together with username or password: give either the token or those two');

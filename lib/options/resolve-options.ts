@@ -61,10 +61,8 @@ export function resolveClientOptions(name: string, options: unknown): ResolvedCl
 
 function resolvePool(given: MilvusPoolOptions = {}, faults: OptionFaults): EndpointOptions['pool'] {
   const { keepalive, ...flat } = given;
-  const pool = {
-    ...fill(optionDefaults.pool, flat),
-    keepalive: fill(optionDefaults.pool.keepalive, keepalive),
-  };
+  const keepaliveToo = keepalive && { keepalive: fill(optionDefaults.pool.keepalive, keepalive) };
+  const pool = fill(optionDefaults.pool, { ...flat, ...keepaliveToo });
   const { minConnections: min, maxConnections: max } = pool;
   if (min > max && faults.none('pool.minConnections', 'pool.maxConnections')) {
     const limit = given.maxConnections === undefined ? 'whose default is' : 'which is';
@@ -81,10 +79,8 @@ function resolveCircuitBreaker(
 ): EndpointOptions['circuitBreaker'] {
   if (given === false) return false;
   const { failureRate, ...flat } = given;
-  return {
-    ...fill(optionDefaults.circuitBreaker, flat),
-    ...(failureRate && { failureRate: fill(failureRateDefaults, failureRate) }),
-  };
+  const breaker = fill(optionDefaults.circuitBreaker, flat);
+  return failureRate ? { ...breaker, failureRate: fill(failureRateDefaults, failureRate) } : breaker;
 }
 
 function resolveLeakDetection(

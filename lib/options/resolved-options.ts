@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { CircuitBreakerOptions } from '../resilience/circuit-breaker.js';
 import type { RetryBudgetOptions } from '../resilience/retry-budget.js';
 import type { RetryPolicy } from '../resilience/retry-schedule.js';
+import type { MilvusCredentials, MilvusCredentialsFunction } from './milvus-client-options.js';
 
 /** One server to connect to. IPv6 hosts are bare, without brackets. */
 export interface MilvusAddress {
@@ -32,6 +33,7 @@ export interface EndpointOptions {
     connectTimeoutMs: number;
     keepalive: { intervalMs: number; timeoutMs: number; withoutCalls: boolean };
     maxReceiveBytes: number;
+    dedicated: boolean;
   };
   retryBudget: RetryBudgetOptions | false;
   circuitBreaker: CircuitBreakerOptions | false;
@@ -42,7 +44,7 @@ export interface EndpointOptions {
 export interface ResolvedClientOptions {
   name: string;
   endpoint: EndpointOptions;
-  credentials?: { token: string } | { username: string; password: string };
+  credentials?: MilvusCredentials | MilvusCredentialsFunction;
   database: string;
   timeouts: { readMs: number; writeMs: number; adminMs: number; waitMs: number };
   retry: RetryPolicy | false;

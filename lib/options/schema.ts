@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type {
   MilvusCircuitBreakerOptions,
   MilvusClientOptions,
+  MilvusCredentialsFunction,
   MilvusFailureRateOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
@@ -15,6 +16,7 @@ import type {
   MilvusTlsOptions,
 } from './milvus-client-options.js';
 import {
+  callable,
   contents,
   duration,
   fileOrContents,
@@ -75,6 +77,7 @@ const pool = group({
   connectTimeoutMs: duration(),
   keepalive: keepalive.optional(),
   maxReceiveBytes: integer(1, LARGEST_FRAME_BYTES, ' (bytes)'),
+  dedicated: flag(),
 } satisfies Shape<MilvusPoolOptions>);
 
 const timeouts = group({
@@ -151,6 +154,7 @@ export const clientOptionsSchema = group({
   token: nonEmptyText(),
   username: nonEmptyText(),
   password: text(),
+  credentials: callable<MilvusCredentialsFunction>(),
   database: text(),
   timeouts: timeouts.optional(),
   errors: oneOf('throw', 'status'),

@@ -12,20 +12,19 @@ export interface Expiring {
  * of Node, because one for each call would cost as much as the rest of what we do for it.
  */
 export class DeadlineTimers {
-  private readonly queues: Map<number, DeadlineQueue>;
+  /** By duration; made when there is the first item: most of a thousand clients have none for long. */
+  private readonly queues = new Map<number, DeadlineQueue>();
   private readonly others = new Map<Expiring, Scheduled>();
 
   /** @param durationsMs the usual ones */
   constructor(
-    durationsMs: number[],
+    private readonly durationsMs: readonly number[],
     private readonly clock: Clock = systemClock,
-  ) {
-    this.queues = new Map(durationsMs.map(durationMs => [durationMs, new DeadlineQueue(clock)]));
-  }
+  ) {}
 
   /** Keeps the process alive until the item is stopped or expires: somebody waits for it. */
   start(item: Expiring, durationMs: number): void {
-    const queue = this.queues.get(durationMs);
+    const queue = this.queues.get(durationMs) ?? this.newQueue(durationMs);
     if (queue) return queue.add(item, durationMs);
     const expire = () => {
       this.others.delete(item);
@@ -39,6 +38,13 @@ export class DeadlineTimers {
     if (queue) return queue.delete(item);
     this.others.get(item)?.cancel();
     this.others.delete(item);
+  }
+
+  private newQueue(durationMs: number): DeadlineQueue | undefined {
+    if (!this.durationsMs.includes(durationMs)) return undefined;
+    const queue = new DeadlineQueue(this.clock);
+    this.queues.set(durationMs, queue);
+    return queue;
   }
 
   /** Leaves no timer. Whatever is started later gets one again. */

@@ -22,6 +22,7 @@ describe('resolveClientOptions', () => {
           validateAfterIdleMs: 30000,
           connectTimeoutMs: 10000,
           keepalive: { intervalMs: 30000, timeoutMs: 5000, withoutCalls: false },
+          dedicated: false,
           maxReceiveBytes: 268435456,
         },
         retryBudget: { ratio: 0.2, minPerSecond: 1 },
@@ -56,6 +57,7 @@ describe('resolveClientOptions', () => {
       validateAfterIdleMs: 0,
       connectTimeoutMs: 6,
       keepalive: { intervalMs: 7, timeoutMs: 8, withoutCalls: true },
+      dedicated: false,
       maxReceiveBytes: 9,
     };
     const rest = {
