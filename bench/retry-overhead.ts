@@ -50,7 +50,6 @@ const route: DeliveryRoute = {
   clock: systemClock,
   random: Math.random,
   hangs: () => false,
-  onRetry() {},
 };
 const newRpc = (): Rpc => ({
   method: {

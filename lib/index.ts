@@ -1,4 +1,5 @@
 export type { MilvusCallOptions, MilvusExecuteOptions } from './client/call-scope.js';
+export type { CallUnderWay as MilvusCallUnderWay } from './client/calls-in-flight.js';
 export type { ClientDrainReport, DrainReport } from './client/drain-report.js';
 export type { MilvusLease } from './client/milvus-lease.js';
 export type { MilvusAcquireOptions, MilvusCircuit, MilvusPool } from './client/milvus-pool.js';
@@ -32,18 +33,22 @@ export {
   MilvusHealthIndicator,
   type MilvusPingCheckOptions,
 } from './health/milvus.health.js';
+export { HttpDrain } from './http/http-drain.js';
 export { getMilvusToken, InjectMilvus } from './module/milvus.decorators.js';
 export { MilvusModule } from './module/milvus.module.js';
-export { MilvusRegistry } from './module/milvus.registry.js';
+export { MilvusRegistry, type MilvusRegistryStats } from './module/milvus.registry.js';
 export type {
   MilvusModuleAsyncOptions,
   MilvusModuleManyAsyncOptions,
   MilvusModuleOptions,
   MilvusOptionsFactory,
 } from './module/milvus-module-options.js';
+export type { MilvusRegistryEvent } from './module/registry-events.js';
 export type {
   MilvusCircuitBreakerOptions,
   MilvusClientOptions,
+  MilvusCredentials,
+  MilvusCredentialsFunction,
   MilvusFailureRateOptions,
   MilvusHealthOptions,
   MilvusKeepaliveOptions,
@@ -64,6 +69,7 @@ export type { Durations as MilvusDurations } from './telemetry/durations.js';
 export type { HeldLease as MilvusHeldLease } from './telemetry/leases.js';
 export type { PoolEvent as MilvusPoolEvent } from './telemetry/pool-events.js';
 export type {
+  EndpointStats as MilvusEndpointStats,
   PoolState as MilvusPoolState,
   PoolStats as MilvusPoolStats,
   SendStats as MilvusSendStats,

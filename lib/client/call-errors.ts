@@ -6,7 +6,7 @@ import { deadlineError } from './end-errors.js';
 import { about, contextOf, type FailedCall, withDelivered } from './failed-call.js';
 import { circuitOpenError, fromPool, refusedError } from './pool-errors.js';
 import { fromGrpcStatus, fromStatus } from './server-errors.js';
-import { fromAttempt, outcomeUnknown } from './wire-errors.js';
+import { fromAttempt, noCredentialsError, outcomeUnknown } from './wire-errors.js';
 
 /**
  * What leaves a call that throws: the MilvusError that says why.
@@ -44,6 +44,7 @@ export function toPlainError(thrown: unknown, call: FailedCall): unknown {
   if (
     failure.at === 'call' ||
     failure.at === 'circuit' ||
+    failure.at === 'credentials' ||
     (failure.at === 'pool' && failure.pool.reason !== 'unreachable')
   ) {
     return fromRpcError(thrown, call);
@@ -63,6 +64,8 @@ function fromRpcError(error: RpcError, of: FailedCall): MilvusError {
       return deadlineError(call, error);
     case 'circuit':
       return circuitOpenError(call, failure.retryAfterMs, error);
+    case 'credentials':
+      return noCredentialsError(error, call);
     case 'answer': {
       const what = `${about(call)}: ${error.rpc}: ${error.details}`;
       if (call.outcomeUnknown && !call.repeatable) return outcomeUnknown(what, error, call);

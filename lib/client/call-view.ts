@@ -11,6 +11,11 @@ import type { SchemaCache } from './schema-cache.js';
 export const IDENTIFIER_KEY = 'identifier';
 export const DATABASE_KEY = 'dbname';
 
+/** Database and client id of a client. Protected in the SDK's types. */
+export function metadataOf(client: MilvusClient): Map<string, string> {
+  return (client as unknown as { metadata: Map<string, string> }).metadata;
+}
+
 /** Set on the view of a client that one call runs on. */
 const ownCall = Symbol('call');
 const ownCaller = Symbol('caller');
@@ -24,7 +29,7 @@ export interface Caller {
   readonly root: MilvusClient;
   readonly View: ViewClass;
   /**
-   * Credentials, database and client id as they are now; a later `use()` does not reach a call that has begun.
+   * Database and client id as they are now; a later `use()` does not reach a call that has begun.
    *
    * @param database that the request names
    */
@@ -62,7 +67,8 @@ export function viewClass(client: MilvusClient): ViewClass {
   function View(this: CallView, caller: Caller, call: Call): void {
     assignCall(this, caller, call);
   }
-  View.prototype = client;
+  // A property for each that is assigned: the client's own `channelPool` has a getter.
+  View.prototype = Object.create(client, { channelPool: { value: undefined, writable: true } });
   return View as unknown as ViewClass;
 }
 
@@ -79,9 +85,9 @@ export function assignCall(view: CallView, caller: Caller, call: Call): void {
 }
 
 /** For RPCs that come from outside of any method, as of the SDK's helper functions: each is a call of its own. */
-export function createSoloChannel(client: MilvusClient, caller: Caller): RpcChannel {
-  const { Channel } = milvusService(client);
-  const { runtime } = caller;
+export function createSoloChannel(caller: Caller): RpcChannel {
+  const { runtime, root } = caller;
+  const { Channel } = milvusService(root);
   const scope: CallScope = { ...caller.scope, errors: 'status' };
   return new Channel((rpc, done) => {
     const method = methodNameOf(rpc);
@@ -95,11 +101,13 @@ export function createSoloChannel(client: MilvusClient, caller: Caller): RpcChan
 function sendFor(call: Call, { runtime, scope }: Caller, rpc: Rpc, done: RpcCallback): void {
   runtime.send(rpc, call).then(
     answer => {
+      if (runtime.refused) runtime.identified(true);
       call.answered(rpc.method, answer, rpc.delivered);
       done(null, answer);
     },
     (error: RpcError) => {
       if (scope.errors === 'status' && isUnknownToServer(error)) return done(null, {});
+      if (error.code === GrpcCode.UNAUTHENTICATED) runtime.identified(false);
       call.failed(rpc.method, error);
       done(error);
     },

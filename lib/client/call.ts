@@ -19,7 +19,7 @@ export interface CallRequest {
   method: string;
   /** For the whole call. */
   limit: CallLimit;
-  /** Credentials, database and client id. */
+  /** Database and client id. */
   metadata: Readonly<Record<string, string>>;
   scope: Omit<CallScope, 'timeoutMs' | 'database'>;
   /** Nobody waits for it: it ends at once when the client drains, and stands in no report. */
@@ -33,6 +33,8 @@ export interface CallRequest {
 /** The client behind a call: what its caller gets in the end. */
 export interface CallOwner {
   readonly timers: DeadlineTimers;
+  /** Credentials of each request, as they are now. */
+  readonly authorization: Readonly<Record<string, string>>;
   /** @param unsent what the call waited for if nothing is on the wire */
   deadlineError(call: Call, unsent: PoolFailure | undefined): Error;
   abortedError(call: Call, reason: unknown): Error;
@@ -40,6 +42,7 @@ export interface CallOwner {
   swallowedError(call: Call): Error | undefined;
   /** What the SDK's code threw, as the caller wants it. */
   toError(call: Call, thrown: unknown): unknown;
+  retrying(call: Call, rpc: string, attempts: number, pauseMs: number, why: string): void;
   callEnded(call: Call): void;
 }
 
@@ -57,6 +60,8 @@ export class Call implements RpcCall, Expiring {
   failures: readonly CallFailure[] = noFailures;
   /** Whether an RPC that may have changed something was sent for it. */
   wrote = false;
+  /** An option that is asked for something, while it waits for that. */
+  waitsFor?: string;
   /** The cached description that its requests were built on. */
   usedSchema?: { key: string; description: CollectionDescription };
   /** Hardly ever more than one. */
@@ -90,6 +95,14 @@ export class Call implements RpcCall, Expiring {
 
   get metadata(): Readonly<Record<string, string>> {
     return this.request.metadata;
+  }
+
+  get authorization(): Readonly<Record<string, string>> {
+    return this.owner.authorization;
+  }
+
+  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void {
+    this.owner.retrying(this, rpc, attempts, pauseMs, why);
   }
 
   get connections(): ConnectionSource<Http2Connection> | undefined {
@@ -226,6 +239,16 @@ export class Call implements RpcCall, Expiring {
   private partEnded(part: Call): void {
     this.parts?.delete(part);
     if (this.parts?.size === 0) this.onQuiet();
+  }
+
+  /** Notes what it waits for besides Milvus, for the error that it may end with. */
+  async waitFor<T>(what: string, work: Promise<T>): Promise<T> {
+    this.waitsFor = what;
+    try {
+      return await work;
+    } finally {
+      this.waitsFor = undefined;
+    }
   }
 
   /** Keeps what came of an RPC, whatever the SDK's code makes of it. */

@@ -2,46 +2,55 @@ import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { MilvusConfigurationError } from '../errors/configuration-errors.js';
 import type { Call } from './call.js';
 import { type CallScope, type MilvusCallOptions, narrow } from './call-scope.js';
-import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, type ViewClass } from './call-view.js';
+import { type Caller, DATABASE_KEY, IDENTIFIER_KEY, metadataOf, type ViewClass } from './call-view.js';
+import type { ClientParts } from './client-parts.js';
 import type { ClientRuntime } from './client-runtime.js';
 import type { HeldConnection } from './milvus-lease.js';
+import type { MilvusPool } from './milvus-pool.js';
+import type { RpcChannel } from './rpc-channel.js';
 import type { SchemaCache } from './schema-cache.js';
 import type { ServerProbe } from './server-probe.js';
-import type { Startup } from './startup.js';
+import { Startup } from './startup.js';
 
 /** What the module and the health indicator use of a client. Behind a symbol: any string may be an SDK method one day. */
 export const internals = Symbol('nestjs-milvus');
 
-interface ClientParts {
-  /** The client that the module made. */
-  readonly root: MilvusClient;
-  readonly View: ViewClass;
-  readonly runtime: ClientRuntime;
-  readonly schemas: SchemaCache;
-  readonly probe: ServerProbe;
-  readonly startup: Startup;
-}
-
 /** What is behind a client, or behind one that `with(…)` derived from it: that one has a scope of its own. */
 export class ClientInternals implements Caller {
-  readonly root: MilvusClient;
-  readonly View: ViewClass;
-  readonly runtime: ClientRuntime;
-  readonly schemas: SchemaCache;
-  readonly probe: ServerProbe;
-  readonly startup: Startup;
+  /** What its owner sees of the pool; made when somebody looks. */
+  pool?: MilvusPool;
+  /** For RPCs from outside of any method; made when there is one. */
+  channel?: RpcChannel;
 
   constructor(
     private readonly parts: ClientParts,
     public scope: CallScope,
-    private readonly derived = false,
-  ) {
-    this.root = parts.root;
-    this.View = parts.View;
-    this.runtime = parts.runtime;
-    this.schemas = parts.schemas;
-    this.probe = parts.probe;
-    this.startup = parts.startup;
+    readonly derived = false,
+  ) {}
+
+  get root(): MilvusClient {
+    return this.parts.root;
+  }
+
+  get View(): ViewClass {
+    return this.parts.View;
+  }
+
+  get runtime(): ClientRuntime {
+    return this.parts.runtime;
+  }
+
+  get schemas(): SchemaCache {
+    return this.parts.schemas;
+  }
+
+  get probe(): ServerProbe {
+    return this.parts.probe;
+  }
+
+  /** How it comes up with its application. */
+  get startup(): Startup {
+    return new Startup(this.runtime, this.probe, this.root);
   }
 
   with(options: MilvusCallOptions): ClientInternals {
@@ -80,22 +89,15 @@ export class ClientInternals implements Caller {
   }
 
   metadata(named?: string): Readonly<Record<string, string>> {
-    const { root, runtime } = this;
-    const own = metadataOf(root);
+    const own = metadataOf(this.root);
     const database = named ?? this.scope.database ?? own.get(DATABASE_KEY)!;
     const identifier = own.get(IDENTIFIER_KEY);
-    const credentials = runtime.credentials();
     return identifier === undefined
-      ? { ...credentials, [DATABASE_KEY]: database }
-      : { ...credentials, [DATABASE_KEY]: database, [IDENTIFIER_KEY]: identifier };
+      ? { [DATABASE_KEY]: database }
+      : { [DATABASE_KEY]: database, [IDENTIFIER_KEY]: identifier };
   }
 
   private narrowed(method: string, options: MilvusCallOptions): CallScope {
     return narrow(this.scope, options, { client: this.runtime.options.name, method });
   }
-}
-
-/** Database and client id. Protected in the SDK's types. */
-export function metadataOf(client: MilvusClient): Map<string, string> {
-  return (client as unknown as { metadata: Map<string, string> }).metadata;
 }

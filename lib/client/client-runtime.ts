@@ -1,69 +1,100 @@
-import { Endpoint } from '../endpoint/endpoint.js';
+import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Rpc, RpcError } from '../endpoint/rpc.js';
-import { poolError } from '../endpoint/rpc-errors.js';
+import { noCredentials, poolError } from '../endpoint/rpc-errors.js';
+import type { ServerQuestions } from '../endpoint/server-question.js';
+import type { EndpointClaim } from '../endpoint/shared-endpoint.js';
+import type { SharedEndpoints } from '../endpoint/shared-endpoints.js';
 import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
-import type { Lease } from '../pool/lease.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
-import { systemClock } from '../resilience/clock.js';
 import { DeadlineTimers } from '../resilience/deadline-timers.js';
 import { ClientLog } from '../telemetry/client-log.js';
 import { PoolEvents } from '../telemetry/pool-events.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
-import type { Http2Connection } from '../transport/http2-connection.js';
+import type { WaitingLog } from '../telemetry/waiting-log.js';
+import { GrpcCode } from '../transport/grpc-status.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
 import { fromCallFailure, toMilvusError, toPlainError } from './call-errors.js';
 import { unhandledFailure } from './call-failure.js';
 import { type CallLimit, CallLimits, limitOf } from './call-limits.js';
+import { CallsInFlight } from './calls-in-flight.js';
+import { ClientCredentials } from './client-credentials.js';
+import { ClientDrain } from './client-drain.js';
+import { ClientLeases } from './client-leases.js';
 import type { ClientDrainReport } from './drain-report.js';
 import { abortedError, cancelledError, plainTimeoutError, timeoutError } from './end-errors.js';
-import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT } from './failed-call.js';
+import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT, REFRESH } from './failed-call.js';
 import { LeakDetector } from './leak-detector.js';
-import { HeldConnection } from './milvus-lease.js';
+import type { HeldConnection } from './milvus-lease.js';
 import { circuitOpenError, overError, refusedError, releasedError } from './pool-errors.js';
+import { notRefreshedError } from './wire-errors.js';
 
-/** What one client is while the application runs: its calls in flight, its endpoint, and the way it ends. */
+/** What one client is while the application runs: its calls in flight, its share of an endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {
   readonly options: Omit<ResolvedClientOptions, 'credentials'>;
-  /** User that Milvus is told of; empty when the client has none. */
-  readonly user: string;
-  readonly endpoint: Endpoint;
   readonly limits: CallLimits;
   readonly timers: DeadlineTimers;
   readonly log: ClientLog;
   readonly events: PoolEvents;
   readonly leaks: LeakDetector;
+  readonly credentials: ClientCredentials;
+  /** Is called when it begins to drain. */
+  onEnding = () => {};
   /** Whether the application has initialised, so that many callers share the client. */
   serving = false;
-  private readonly calls = new Set<Call>();
+  /** Milvus knows nobody by the credentials it sent last. */
+  refused = false;
+  private readonly claim: EndpointClaim;
+  private readonly calls = new CallsInFlight();
+  private readonly leases: ClientLeases;
+  /** Public methods that were called, and admitted. */
   private admitted = 0;
-  private readonly leases = new Set<HeldConnection>();
-  /** A closure, so that no log that prints this object prints a password. */
-  private readonly authorize: () => Record<string, string>;
-  private readonly ending = new AbortController();
+  private ending?: AbortController;
+  private ends?: ClientDrain;
   private report?: Promise<ClientDrainReport>;
-  private onIdle: () => void = () => {};
+  private closed = false;
 
-  constructor({ credentials, ...options }: ResolvedClientOptions) {
+  /** @param questions by which its endpoint learns how the server is */
+  constructor(
+    { credentials, ...options }: ResolvedClientOptions,
+    endpoints: SharedEndpoints,
+    questions: ServerQuestions,
+  ) {
+    const { name } = options;
     this.options = options;
     this.limits = new CallLimits(options.timeouts);
     this.timers = new DeadlineTimers(Object.values(options.timeouts));
-    this.log = new ClientLog(options.name);
-    this.events = new PoolEvents(options.name, this.log);
-    this.leaks = new LeakDetector(options.name, options.leakDetection, this.events);
-    this.endpoint = new Endpoint(options.endpoint, this.events);
-    this.user = credentials && 'username' in credentials ? credentials.username : '';
-    const headers = authorization(credentials);
-    this.authorize = () => headers;
+    this.log = new ClientLog(name, () => this.where);
+    this.events = new PoolEvents(name, this.log, endpoints.events);
+    this.leaks = new LeakDetector(name, options.leakDetection, this.events);
+    this.credentials = new ClientCredentials(credentials, this.log);
+    const { log, events, leaks } = this;
+    this.claim = endpoints.claim(options.endpoint, { name, questions, log, events });
+    this.leases = new ClientLeases(this.endpoint.pool, leaks, () => this.ends?.ended());
+  }
+
+  get endpoint(): Endpoint {
+    return this.claim.endpoint;
+  }
+
+  /** What keeps the clients of its endpoint from starting. */
+  get waiting(): WaitingLog {
+    return this.claim.waiting;
   }
 
   get state(): PoolState {
-    const { state } = this.endpoint;
-    return this.report && state !== 'closed' ? 'draining' : state;
+    if (this.closed) return 'closed';
+    return this.report ? 'draining' : this.endpoint.state;
+  }
+
+  get callCount(): number {
+    return this.admitted;
   }
 
   stats(): PoolStats {
-    return Object.freeze({ calls: this.admitted, ...this.endpoint.stats() });
+    const { name: address, users: clients } = this.where;
+    const endpoint = Object.freeze({ address, clients });
+    return Object.freeze({ calls: this.admitted, endpoint, ...this.endpoint.stats() });
   }
 
   /** Of a health check or ping that names none, in ms. */
@@ -72,8 +103,15 @@ export class ClientRuntime implements CallOwner {
     return health === false ? optionDefaults.health.timeoutMs : health.timeoutMs;
   }
 
+  /** It drains, or is closed. */
+  get ended(): boolean {
+    return this.report !== undefined;
+  }
+
   /** Aborts when the client begins to drain. */
   get endSignal(): AbortSignal {
+    this.ending ??= new AbortController();
+    if (this.ended) this.ending.abort();
     return this.ending.signal;
   }
 
@@ -87,16 +125,58 @@ export class ClientRuntime implements CallOwner {
     return call.follow(begin(() => work(call)));
   }
 
-  /** Credentials, which every call carries. */
-  credentials(): Readonly<Record<string, string>> {
-    return this.authorize();
+  /** Of each request, as it is now. */
+  get authorization(): Readonly<Record<string, string>> {
+    return this.credentials.headers;
   }
 
   /** Sends one RPC of a call; where that polls, within the limit of the RPC's own class. */
   send(rpc: Rpc, call: Call): Promise<object> {
     const limit = this.limits.ofRpc(rpc.method.name, call.method);
     rpc.timeoutMs = Math.min(rpc.timeoutMs, limit.timeoutMs);
-    return this.endpoint.gateway.send(rpc, call);
+    return this.transmit(rpc, call);
+  }
+
+  /** Sends one RPC of a call within the RPC's own limit, in the client's name. */
+  transmit(rpc: Rpc, call: Call): Promise<object> {
+    return this.credentials.fixed ? this.endpoint.gateway.send(rpc, call) : this.transmitAsAsked(rpc, call);
+  }
+
+  /**
+   * Has the `credentials` function asked, if there is one.
+   *
+   * @throws MilvusAuthenticationError when it gives none; those there were stay
+   */
+  async refreshCredentials(): Promise<void> {
+    if (this.credentials.fixed) return;
+    const described = { client: this.options.name, method: REFRESH };
+    const fail = (error: Error) => {
+      throw notRefreshedError(error, described);
+    };
+    await this.credentials.refresh().catch(fail);
+  }
+
+  /** What the server says to its credentials, for health checks. */
+  identified(yes: boolean): void {
+    this.refused = !yes;
+  }
+
+  /** Once more, if Milvus refuses the credentials and there are others by then: it executed nothing. */
+  private async transmitAsAsked(rpc: Rpc, call: Call): Promise<object> {
+    const { credentials, endpoint } = this;
+    const asked = (error: Error) => {
+      throw noCredentials(rpc, error);
+    };
+    if (!credentials.known) await call.waitFor('`credentials`', credentials.first()).catch(asked);
+    try {
+      return await endpoint.gateway.send(rpc, call);
+    } catch (error) {
+      if (!isRefusedIdentity(error)) throw error;
+      const others = await call.waitFor('`credentials`', credentials.renew(rpc.sentAs)).catch(asked);
+      if (!others) throw error;
+      rpc.before = error.delivered;
+      return endpoint.gateway.send(rpc, call);
+    }
   }
 
   /**
@@ -104,33 +184,8 @@ export class ClientRuntime implements CallOwner {
    *
    * @param trace where he asked for it
    */
-  async acquireLease(request: CallRequest, trace: { stack?: string }): Promise<HeldConnection> {
-    const { pool } = this.endpoint;
-    let held: HeldConnection | undefined;
-    const wait = (call: Call) =>
-      new Promise<HeldConnection>((resolve, reject) => {
-        let leaveLine = () => {};
-        const unsent = () => (held ? undefined : pool.whyNoLease());
-        const cancel = () => leaveLine();
-        const forget = call.begin({ cancel, unsent, sends: 0, uncertain: false, writes: false });
-        const use = (lease: Lease<Http2Connection>) => {
-          held = this.hold(lease, trace);
-          forget(false);
-          resolve(held);
-        };
-        const fail = (failure: PoolFailure) => {
-          forget(false);
-          reject(poolError(ACQUIRE, failure));
-        };
-        leaveLine = pool.lease({ use, fail }, request.limit.timeoutMs);
-      });
-    try {
-      return await this.call(request, wait);
-    } catch (error) {
-      // It came in the moment in which its caller gave up.
-      held?.release();
-      throw error;
-    }
+  acquireLease(request: CallRequest, trace: { stack?: string }): Promise<HeldConnection> {
+    return this.leases.acquire(wait => this.call(request, wait), request.limit.timeoutMs, trace);
   }
 
   /** @throws MilvusUnavailableError, MilvusClosedError */
@@ -144,17 +199,6 @@ export class ClientRuntime implements CallOwner {
     } catch (failure) {
       throw toMilvusError(poolError(method, failure as PoolFailure), undefined, described);
     }
-  }
-
-  private hold(lease: Lease<Http2Connection>, trace: { stack?: string }): HeldConnection {
-    const held = new HeldConnection(lease, () => {
-      this.leases.delete(held);
-      this.leaks.released(held);
-      this.tellIfIdle();
-    });
-    this.leases.add(held);
-    this.leaks.acquired(held, trace);
-    return held;
   }
 
   deadlineError(call: Call, unsent: PoolFailure | undefined): Error {
@@ -186,45 +230,49 @@ export class ClientRuntime implements CallOwner {
     return toPlainError(thrown, described);
   }
 
+  retrying(_call: Call, rpc: string, attempts: number, pauseMs: number, why: string): void {
+    this.log.retrying(rpc, attempts, pauseMs, why);
+  }
+
   callEnded(call: Call): void {
     this.calls.delete(call);
-    this.tellIfIdle();
+    this.ends?.ended();
   }
 
   /**
-   * Admits no more calls but those of leases, lets what is under way end within the limit, cancels the rest, closes every
-   * connection.
+   * Admits no more calls but those of leases, lets what is under way end within the limit, cancels the rest, gives up its share of
+   * the endpoint. A second one gets the report of the first.
    */
   drain(timeoutMs: number): Promise<ClientDrainReport> {
-    this.report ??= this.runDrain(timeoutMs);
+    // It is there before anybody is told: whoever then drains too gets the same.
+    this.report ??= Promise.resolve().then(() => this.runDrain(timeoutMs));
     return this.report;
   }
 
+  /** The application ends: a drain that is under way with a later limit gets this one. */
+  hurryDrain(limitMs: number): void {
+    this.ends?.hurry(limitMs);
+  }
+
   private async runDrain(timeoutMs: number): Promise<ClientDrainReport> {
-    const startedAt = systemClock.now();
-    this.ending.abort();
-    this.cancel([...this.calls].filter(({ request }) => request.unattended));
-    const inFlight = this.inFlight;
-    this.log.draining(inFlight, timeoutMs);
-    await this.idleWithin(timeoutMs);
-    const cancelled = this.inFlight;
-    const heldLeases = this.leases.size;
-    // First, or what waits for a lease would go out on a shared connection.
-    this.cancel([...this.calls]);
-    for (const held of this.leases) held.release();
-    this.timers.close();
-    await (cancelled > 0 ? this.endpoint.destroy() : this.endpoint.close());
-    const report: ClientDrainReport = {
-      client: this.options.name,
-      outcome: cancelled + heldLeases > 0 ? 'timedOut' : 'clean',
-      finishedCalls: Math.max(0, inFlight - cancelled),
-      cancelledCalls: cancelled,
-      heldLeases,
-      durationMs: systemClock.now() - startedAt,
-    };
-    this.log.drained(report);
-    this.events.complete();
-    return report;
+    const { state } = this.endpoint;
+    const { calls, leases, leaks, claim, log, timers, events, credentials } = this;
+    this.ending?.abort();
+    this.onEnding();
+    this.ends = new ClientDrain({
+      ...{ name: this.options.name, calls, leases, leaks, claim, log },
+      cancelledError: call => cancelledError(this.describe(call)),
+      refusedError: call => refusedError(this.describe(call)),
+      closeTimers: () => {
+        timers.close();
+        credentials.close();
+      },
+      stateChanged: (from, to) => {
+        this.closed = to === 'closed';
+        events.ended(from, to);
+      },
+    });
+    return this.ends.run(state, timeoutMs);
   }
 
   /** The limit of the RPC that ran out of time while its call had time left. */
@@ -232,19 +280,6 @@ export class ClientRuntime implements CallOwner {
     if (!(error instanceof RpcError) || call.deadline.remainingMs() === 0) return undefined;
     const limit = this.limits.ofRpc(error.rpc, call.method);
     return limit.timeoutMs < call.deadline.timeoutMs ? limit : undefined;
-  }
-
-  /** Calls; those within an `execute()` are one with it. */
-  private get inFlight(): number {
-    return [...this.calls].filter(({ request }) => request.scope.within?.ended ?? true).length;
-  }
-
-  private cancel(calls: Call[]): void {
-    // The latest first, which are parts of an execute() before it; and before all those that wait, or they would be sent in the moment
-    // in which the others leave room.
-    const latestFirst = calls.reverse();
-    const waiting = latestFirst.filter(call => call.unsent());
-    for (const call of [...waiting, ...latestFirst]) call.end(cancelledError(this.describe(call)));
   }
 
   /** Why a call does not even begin. */
@@ -263,30 +298,22 @@ export class ClientRuntime implements CallOwner {
   }
 
   private describe(call: Call): FailedCall {
-    const { request, executedInPart, wrote, attempts, mayRun, outcomeUnknown } = call;
+    const { request, executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor } = call;
     const { method, limit } = request;
     const client = this.options.name;
-    return { client, method, limit, executedInPart, wrote, attempts, mayRun, outcomeUnknown };
+    return { client, method, limit, executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor };
   }
 
-  private get idle(): boolean {
-    return this.calls.size === 0 && this.leases.size === 0;
+  private get where(): { name: string; users: readonly string[] } {
+    return { name: this.endpoint.name, users: this.claim.users };
   }
+}
 
-  private tellIfIdle(): void {
-    if (this.idle) this.onIdle();
-  }
-
-  private idleWithin(timeoutMs: number): Promise<void> {
-    if (this.idle) return Promise.resolve();
-    return new Promise(resolve => {
-      const limit = systemClock.schedule(resolve, timeoutMs, true);
-      this.onIdle = () => {
-        limit.cancel();
-        resolve();
-      };
-    });
-  }
+/** Milvus knows nobody by these credentials. */
+export function isRefusedIdentity(error: unknown): error is RpcError {
+  if (!(error instanceof RpcError) || error.failure.at !== 'wire') return false;
+  const { code, origin } = error.failure.attempt;
+  return code === GrpcCode.UNAUTHENTICATED && origin === 'server';
 }
 
 /** What is a frame for calls of its own does not. */
@@ -306,11 +333,4 @@ function begin<Result>(work: () => PromiseLike<Result> | Result): PromiseLike<Re
 
 export function isPromiseLike<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function';
-}
-
-function authorization(credentials: ResolvedClientOptions['credentials']): Record<string, string> {
-  if (!credentials) return {};
-  const plain =
-    'token' in credentials ? credentials.token : `${credentials.username}:${credentials.password}`;
-  return { authorization: Buffer.from(plain, 'utf8').toString('base64') };
 }

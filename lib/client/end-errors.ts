@@ -50,11 +50,15 @@ export function plainTimeoutError(cause: MilvusConnectionError, { method, limit 
 export function deadlineError(call: FailedCall, cause?: RpcError): MilvusDeadlineExceededError {
   const { timeoutMs, setBy, wholeMs = timeoutMs } = call.rpcLimit ?? call.limit;
   const what = call.rpcLimit && cause ? `${about(call)}: its ${cause.rpc}` : about(call);
-  const message = `${what} did not end within its ${Math.round(wholeMs)} ms${effort(call)}. ${fate(call)}. Raise ${setBy}`;
+  const message = `${what} did not end within its ${Math.round(wholeMs)} ms${effort(call)}${waited(call)}. ${fate(call)}. Raise ${setBy}`;
   return new MilvusDeadlineExceededError(
     message,
     contextOf(call, { grpcCode: GrpcCode.DEADLINE_EXCEEDED, cause }),
   );
+}
+
+function waited({ waitsFor }: EndedCall): string {
+  return waitsFor ? `: it waited for ${waitsFor}` : '';
 }
 
 function fate({ method, mayRun, attempts }: EndedCall): string {

@@ -63,7 +63,7 @@ class Reruns<Result> {
         scope.run.over = true;
         await call.quiet(part => overError({ client: behind.runtime.options.name, method: part.method }));
         if (call.deadline.remainingMs() <= pause) throw this.conclusion(error, 'time');
-        behind.runtime.events.retrying(EXECUTE, errors.length, pause, (error as Error).message);
+        call.retrying(EXECUTE, errors.length, pause, (error as Error).message);
         await pauseWithin(call, pause);
         figures.rerun();
       }

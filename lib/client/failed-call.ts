@@ -9,6 +9,7 @@ import type { CallLimit } from './call-limits.js';
 export const ACQUIRE = 'pool.acquire';
 export const RECONNECT = 'pool.reconnect';
 export const EXECUTE = 'execute';
+export const REFRESH = 'refreshCredentials';
 
 /** The call that failed, for its error. */
 export interface FailedCall {
@@ -33,6 +34,8 @@ export interface FailedCall {
   repeatable?: boolean;
   /** Whether what its last attempt met may pass. */
   hope?: Setback['hope'];
+  /** What it waited for besides Milvus. */
+  waitsFor?: string;
   /** It could not be sent once more, for want of a connection. */
   noConnection?: PoolFailure;
 }

@@ -5,12 +5,12 @@ import type { HeldLease, LeakObserver } from '../telemetry/leases.js';
 interface Watched {
   since: number;
   trace: { stack?: string };
-  alarm: Scheduled;
+  alarm?: Scheduled;
 }
 
-/** Watches the leases of one client, if it is on; the stack of an `acquire` is captured only then. */
+/** Knows the leases of one client, and watches them if it is on; the stack of an `acquire` is captured only then. */
 export class LeakDetector {
-  private readonly held = new Map<object, Watched>();
+  private readonly leases = new Map<object, Watched>();
   private tooMany = false;
 
   constructor(
@@ -32,23 +32,20 @@ export class LeakDetector {
   }
 
   acquired(lease: object, trace: { stack?: string }): void {
+    const watched: Watched = { since: this.clock.now(), trace };
+    this.leases.set(lease, watched);
     if (!this.options) return;
     const { thresholdMs, maxHeld = Infinity } = this.options;
-    const watched = {
-      since: this.clock.now(),
-      trace,
-      alarm: this.clock.schedule(() => this.observer.leaseLeaked(this.describe(watched)), thresholdMs),
-    };
-    this.held.set(lease, watched);
-    if (this.tooMany || this.held.size <= maxHeld) return;
+    watched.alarm = this.clock.schedule(() => this.observer.leaseLeaked(this.describe(watched)), thresholdMs);
+    if (this.tooMany || this.leases.size <= maxHeld) return;
     this.tooMany = true;
-    this.observer.tooManyLeases(this.describeAll(0), maxHeld);
+    this.observer.tooManyLeases(this.held(), maxHeld);
   }
 
   released(lease: object): void {
-    this.held.get(lease)?.alarm.cancel();
-    this.held.delete(lease);
-    if (this.options && this.held.size <= (this.options.maxHeld ?? Infinity)) this.tooMany = false;
+    this.leases.get(lease)?.alarm?.cancel();
+    this.leases.delete(lease);
+    if (this.options && this.leases.size <= (this.options.maxHeld ?? Infinity)) this.tooMany = false;
   }
 
   /** Leases now held longer than the threshold; the oldest first. */
@@ -56,8 +53,13 @@ export class LeakDetector {
     return this.options ? this.describeAll(this.options.thresholdMs) : [];
   }
 
+  /** All of them; the oldest first. */
+  held(): readonly HeldLease[] {
+    return this.describeAll(0);
+  }
+
   private describeAll(minAgeMs: number): readonly HeldLease[] {
-    const all = [...this.held.values()].map(each => this.describe(each));
+    const all = [...this.leases.values()].map(each => this.describe(each));
     // Node fires timers up to 1 ms early: what was reported is listed.
     return Object.freeze(all.filter(({ ageMs }) => ageMs > minAgeMs - 1));
   }

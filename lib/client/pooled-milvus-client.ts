@@ -1,11 +1,13 @@
 import { inspect } from 'node:util';
 import { CONNECT_STATUS, MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { SharedEndpoints } from '../endpoint/shared-endpoints.js';
 import { describeAddress } from '../options/address.js';
 import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { MilvusCallOptions, MilvusExecuteOptions } from './call-scope.js';
-import { createSoloChannel, IDENTIFIER_KEY, isCallView, viewClass } from './call-view.js';
-import { ClientInternals, internals, metadataOf } from './client-internals.js';
+import { createSoloChannel, isCallView } from './call-view.js';
+import { ClientInternals, internals } from './client-internals.js';
+import { ClientParts } from './client-parts.js';
 import { ClientPool } from './client-pool.js';
 import { ClientRuntime } from './client-runtime.js';
 import { type DrainReport, drainReport } from './drain-report.js';
@@ -14,11 +16,10 @@ import { mend } from './mended-methods.js';
 import type { MilvusPool } from './milvus-pool.js';
 import { openPages } from './page-iterator.js';
 import { milvusService } from './rpc-channel.js';
-import { SchemaCache } from './schema-cache.js';
 import { runAsCall } from './sdk-call.js';
+import { SdkClient, sdkAliases } from './sdk-client.js';
 import { isIterator, type SdkMethod, sdkMethods } from './sdk-methods.js';
-import { type MilvusPing, ServerProbe } from './server-probe.js';
-import { Startup } from './startup.js';
+import type { MilvusPing } from './server-probe.js';
 
 /**
  * A `MilvusClient` whose calls go over a pool of real HTTP/2 connections: the SDK's whole API, with a deadline for each
@@ -26,47 +27,36 @@ import { Startup } from './startup.js';
  *
  * Building one touches no network. Inject it with {@link InjectMilvus}; the module starts and closes it.
  */
-export class PooledMilvusClient extends MilvusClient {
+export class PooledMilvusClient extends SdkClient {
   // No `#private` members and no fields with the SDK's names: calls run on `Object.create(client)`.
 
   /** The name it is registered under. */
   readonly name: string;
   /** The connections that carry its calls. */
-  declare readonly pool: MilvusPool;
+  get pool(): MilvusPool {
+    const behind = this[internals];
+    behind.pool ??= new ClientPool(behind, derive);
+    return behind.pool;
+  }
+
   /** @internal */
-  declare readonly [internals]: ClientInternals;
+  declare [internals]: ClientInternals;
 
   /** @internal Clients are made by the module. */
-  constructor(options: ResolvedClientOptions) {
-    super({
-      address: describeAddress(options.endpoint.addresses[0]!),
-      database: options.database,
-      // Connections, retries and topology are ours; the heartbeat would open a connection of its own.
-      __SKIP_CONNECT__: true,
-      pool: { min: 0, max: 1 },
-      maxRetries: 0,
-      telemetry: { enabled: false },
-      isGlobal: false,
-    });
-    const runtime = new ClientRuntime(options);
+  constructor(options: ResolvedClientOptions, endpoints = new SharedEndpoints()) {
+    super({ address: describeAddress(options.endpoint.addresses[0]!), database: options.database });
     const { methods } = milvusService(this);
-    const schemas = new SchemaCache(this.collectionInfoCache as never);
-    const probe = new ServerProbe(runtime, methods, () => this[internals].metadata());
-    runtime.endpoint.watch({
+    const metadata = () => this[internals].metadata();
+    const runtime: ClientRuntime = new ClientRuntime(options, endpoints, {
       checkHealth: methods.get('CheckHealth')!,
       getVersion: methods.get('GetVersion')!,
-      metadata: () => this[internals].metadata(),
+      metadata: () => ({ ...runtime.authorization, ...metadata() }),
     });
-    const startup = new Startup(runtime, timeoutMs => introduce(this, timeoutMs));
-    this.name = options.name;
-    wrapAliases(this);
-    assignInternals(
-      this,
-      new ClientInternals(
-        { root: this, View: viewClass(this), runtime, schemas, probe, startup },
-        { errors: options.errors, retry: options.retry },
-      ),
-    );
+    const parts = new ClientParts(this, runtime, methods, metadata);
+    const { name, errors, retry } = options;
+    this.name = name;
+    this[internals] = new ClientInternals(parts, { errors, retry });
+    defineAliases();
   }
 
   /**
@@ -124,17 +114,16 @@ export class PooledMilvusClient extends MilvusClient {
 
   /**
    * Admits no more calls, lets those in flight end, cancels what is left at the limit and closes every connection.
-   * Calling it again gives the same report. On the client of a lease it releases the lease, and nothing else.
+   * Calling it again gives the same report. On the client of a lease it releases the lease, and nothing else; on one of
+   * {@link with} it does nothing: that one has nothing of its own.
    *
    * @param options `timeoutMs` defaults to `shutdown.drainTimeoutMs` (10000)
    */
   async drain(options: { timeoutMs?: number } = {}): Promise<DrainReport> {
-    const { root, runtime, scope } = this[internals];
-    if (scope.lease) {
-      // What belongs to its holder is the lease, not the client of all.
-      scope.lease.release();
-      return drainReport([]);
-    }
+    const { root, runtime, scope, derived } = this[internals];
+    // What belongs to its holder is the lease, not the client of all.
+    scope.lease?.release();
+    if (derived) return drainReport([]);
     const report = await runtime.drain(options.timeoutMs ?? runtime.options.shutdown.drainTimeoutMs);
     root.connectStatus = CONNECT_STATUS.SHUTDOWN;
     return drainReport([report]);
@@ -180,19 +169,24 @@ export class PooledMilvusClient extends MilvusClient {
   }
 }
 
-function assignInternals<Client extends PooledMilvusClient>(client: Client, behind: ClientInternals): Client {
-  const channelPool = createSoloChannel(client, behind);
-  const pool = new ClientPool(behind, derive);
-  return Object.assign(client, { [internals]: behind, channelPool, pool });
-}
-
 /** A client with a scope of its own, which shares everything else. */
 function derive(behind: ClientInternals): PooledMilvusClient {
-  return assignInternals(Object.create(behind.root) as PooledMilvusClient, behind);
+  const client = Object.create(behind.root) as PooledMilvusClient;
+  client[internals] = behind;
+  return client;
 }
 
-/** What stands behind our methods with the names of the SDK's, for the aliases of them. */
-const originals = new WeakMap<object, SdkMethod>();
+// Not by assignment: most clients, and most that are derived from one, never need it.
+Object.defineProperty(PooledMilvusClient.prototype, 'channelPool', {
+  get(this: PooledMilvusClient) {
+    const behind = this[internals];
+    behind.channel ??= createSoloChannel(behind);
+    return behind.channel;
+  },
+  set(this: PooledMilvusClient, value: unknown) {
+    Object.defineProperty(this, 'channelPool', { value, writable: true, configurable: true });
+  },
+});
 
 /** One of the SDK's methods as one call of the public method `name`. */
 function callMethod(name: string, method: SdkMethod): SdkMethod {
@@ -200,8 +194,6 @@ function callMethod(name: string, method: SdkMethod): SdkMethod {
   const run = isIterator(name) ? openPages : runAsCall;
   const value = function (this: PooledMilvusClient, ...args: unknown[]): unknown {
     const behind = this[internals];
-    // In the SDK's constructor nothing of ours is there yet.
-    if (!behind) return method.apply(this, args);
     // Within a call the SDK's methods call each other.
     if (isCallView(this)) return mended.apply(this, args);
     try {
@@ -211,38 +203,28 @@ function callMethod(name: string, method: SdkMethod): SdkMethod {
       return Promise.reject(error);
     }
   };
-  originals.set(value, method);
   return value as SdkMethod;
 }
 
+const written = new Set(Object.getOwnPropertyNames(PooledMilvusClient.prototype));
+
 // From the SDK's prototypes at load: a method that a later SDK adds is a call too.
 for (const [name, method] of sdkMethods()) {
-  if (Object.hasOwn(PooledMilvusClient.prototype, name)) continue;
+  if (written.has(name)) continue;
   const value = callMethod(name, method);
   Object.defineProperty(PooledMilvusClient.prototype, name, { value, writable: true, configurable: true });
 }
 
-const aliases = new Map<string, SdkMethod>();
+let aliasesDefined = false;
 
 /** The SDK's constructor gives some methods a second name: their calls go by the name that was called. */
-function wrapAliases(client: PooledMilvusClient): void {
-  for (const [alias, value] of Object.entries(client)) {
-    const method = typeof value === 'function' && originals.get(value);
-    if (!method) continue;
-    const wrapped = aliases.get(alias) ?? callMethod(alias, method);
-    aliases.set(alias, wrapped);
-    Object.assign(client, { [alias]: wrapped });
+function defineAliases(): void {
+  if (aliasesDefined) return;
+  aliasesDefined = true;
+  const { prototype } = PooledMilvusClient;
+  for (const [alias, method] of sdkAliases()) {
+    // What is written by hand is no call.
+    const value = written.has(method.name) ? prototype[method.name as never] : callMethod(alias, method);
+    Object.defineProperty(prototype, alias, { value, writable: true, configurable: true });
   }
-}
-
-/** Introduces the client to Milvus and keeps what Milvus answers. */
-async function introduce(client: PooledMilvusClient, timeoutMs: number): Promise<{ version?: string }> {
-  const { identifier, server_info } = await client[internals].probe.connect(
-    MilvusClient.sdkInfo.version,
-    timeoutMs,
-  );
-  if (identifier) metadataOf(client).set(IDENTIFIER_KEY, identifier);
-  if (server_info) client.serverInfo = server_info as typeof client.serverInfo;
-  client.connectStatus = CONNECT_STATUS.CONNECTED;
-  return { version: server_info?.build_tags };
 }

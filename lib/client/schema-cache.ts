@@ -9,7 +9,7 @@ export interface CollectionDescription {
   schema?: unknown;
 }
 
-/** What is needed of the SDK's own cache, which bounds number and age of the entries. */
+/** Bounds number and age of the entries. */
 interface Entries {
   get(key: string): CollectionDescription | undefined;
   set(key: string, description: CollectionDescription): unknown;

@@ -1,5 +1,6 @@
-import type { Rpc, RpcMethod } from '../endpoint/rpc.js';
+import type { Rpc, RpcError, RpcMethod } from '../endpoint/rpc.js';
 import { systemClock } from '../resilience/clock.js';
+import { GrpcCode } from '../transport/grpc-status.js';
 import { limitOf } from './call-limits.js';
 import type { ClientRuntime } from './client-runtime.js';
 import type { HeldConnection } from './milvus-lease.js';
@@ -36,10 +37,21 @@ export class ServerProbe {
 
   /** Introduces the client: Milvus checks credentials and database, and answers with an identifier. */
   async connect(sdkVersion: string, timeoutMs: number): Promise<ServerGreeting> {
-    const { user } = this.runtime;
-    const local_time = new Date().toISOString();
-    const client_info = { sdk_type: 'nodejs', sdk_version: sdkVersion, local_time, user, reserved: {} };
-    return this.ask<ServerGreeting>('connect', 'Connect', { client_info }, timeoutMs, { unattended: true });
+    const { credentials } = this.runtime;
+    const client_info = {
+      sdk_type: 'nodejs',
+      sdk_version: sdkVersion,
+      local_time: new Date().toISOString(),
+      // Read when it is sent: its `credentials` function may not have been asked yet.
+      get user() {
+        return credentials.user;
+      },
+      reserved: {},
+    };
+    return this.ask<ServerGreeting>('connect', 'Connect', { client_info }, timeoutMs, {
+      unattended: true,
+      setBy: '`startup.timeoutMs`',
+    });
   }
 
   /** @param lease whose connection to ask on */
@@ -70,11 +82,14 @@ export class ServerProbe {
     rpc: string,
     request: object,
     timeoutMs: number,
-    { unattended = false, lease }: { unattended?: boolean; lease?: HeldConnection } = {},
+    {
+      unattended = false,
+      lease,
+      setBy,
+    }: { unattended?: boolean; lease?: HeldConnection; setBy?: string } = {},
   ): Promise<Answer> {
     const method = this.methods.get(rpc)!;
-    const { gateway } = this.runtime.endpoint;
-    const limit = limitOf(timeoutMs);
+    const limit = { ...limitOf(timeoutMs), ...(setBy && { setBy }) };
     const probe = {
       method: name,
       metadata: this.metadata(),
@@ -87,7 +102,11 @@ export class ServerProbe {
     const answer = await this.runtime.call(probe, async call => {
       // Past the runtime, which would bound it by its class: the limit that was asked for is the only one.
       const rpc: Rpc = { method, request, timeoutMs };
-      const answered = await gateway.send(rpc, call);
+      const answered = await this.runtime.transmit(rpc, call).catch((error: RpcError) => {
+        if (error.code === GrpcCode.UNAUTHENTICATED) this.runtime.identified(false);
+        throw error;
+      });
+      this.runtime.identified(true);
       call.answered(method, answered, rpc.delivered);
       return answered;
     });

@@ -1,21 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CONNECT_STATUS, MilvusClient } from '@zilliz/milvus2-sdk-node';
 import {
+  MilvusAuthenticationError,
+  MilvusClosedError,
   MilvusDeadlineExceededError,
   MilvusInitializationError,
   MilvusPoolExhaustedError,
   MilvusUnavailableError,
 } from '../errors/connection-errors.js';
 import { MilvusServerError } from '../errors/server-error.js';
+import { inBackground } from '../resilience/background.js';
 import { backoffDelayMs } from '../resilience/backoff.js';
 import { systemClock } from '../resilience/clock.js';
 import { Deadline } from '../resilience/deadline.js';
+import { WaitingLog } from '../telemetry/waiting-log.js';
 import { ConnectError } from '../transport/connect-error.js';
 import { GrpcCode } from '../transport/grpc-status.js';
+import { IDENTIFIER_KEY, metadataOf } from './call-view.js';
 import type { ClientRuntime } from './client-runtime.js';
 import { hopeAfter } from './hope.js';
-
-/** Connects once: introduces the client to Milvus. Rejects when Milvus cannot be reached or refuses it. */
-export type Introduce = (timeoutMs: number) => Promise<{ version?: string }>;
+import type { ServerProbe } from './server-probe.js';
 
 const EAGER_PACE = { initialDelayMs: 100, maxDelayMs: 500, multiplier: 2, jitter: 'equal' as const };
 const BACKGROUND_PACE = { initialDelayMs: 500, maxDelayMs: 5_000, multiplier: 2, jitter: 'equal' as const };
@@ -25,9 +29,13 @@ const permanentCodes = new Set<number>([GrpcCode.UNIMPLEMENTED, GrpcCode.PERMISS
 
 /** How a client comes up with its application, by `startup.mode`. */
 export class Startup {
+  /** What befalls this client alone, as a wrong password. */
+  private readonly waiting = new WaitingLog();
+
   constructor(
     private readonly runtime: ClientRuntime,
-    private readonly introduce: Introduce,
+    private readonly probe: ServerProbe,
+    private readonly client: MilvusClient,
   ) {}
 
   /**
@@ -40,7 +48,7 @@ export class Startup {
       case 'eager':
         return this.eager();
       case 'background':
-        void this.background();
+        void inBackground(() => this.background());
         return;
       case 'lazy':
         return;
@@ -55,7 +63,7 @@ export class Startup {
       if (!error) return;
       const pauseMs = backoffDelayMs(EAGER_PACE, tries - 1, Math.random());
       if (isTransient(error) && pauseMs < deadline.remainingMs()) {
-        await sleep(pauseMs);
+        await this.pause(pauseMs, true);
         continue;
       }
       const tried = `Tried: Connect to ${this.runtime.endpoint.name}, ${tries === 1 ? 'once' : `${tries} times`} in ${Math.round(startup.timeoutMs - deadline.remainingMs())} ms (startup.timeoutMs is ${startup.timeoutMs})`;
@@ -68,23 +76,48 @@ export class Startup {
 
   /** Goes on until it succeeds or the client drains. Never rejects: nobody waits for it. */
   private async background(): Promise<void> {
-    const { endSignal, log, options } = this.runtime;
+    const { endSignal, options } = this.runtime;
     for (let tries = 1; !endSignal.aborted; tries++) {
       const error = await this.try(options.startup.timeoutMs);
       if (!error) return;
-      if (tries === 1) log.startFailed(error);
       const pauseMs = backoffDelayMs(BACKGROUND_PACE, tries - 1, Math.random());
-      await sleep(pauseMs, undefined, { signal: endSignal, ref: false }).catch(() => {});
+      await this.pause(pauseMs, false);
     }
+  }
+
+  /** Until the client drains. */
+  private pause(pauseMs: number, keepAlive: boolean): Promise<void> {
+    const { endSignal: signal } = this.runtime;
+    return sleep(pauseMs, undefined, { signal, ref: keepAlive }).catch(() => {});
+  }
+
+  /** Whether all clients of the endpoint are about to meet the same. */
+  private isOfEndpoint(error: Error): boolean {
+    const mayPass = isTransient(error) && !(error instanceof MilvusAuthenticationError);
+    return mayPass && this.runtime.credentials.known;
+  }
+
+  /** Introduces the client to Milvus, and keeps what Milvus answers. */
+  private async introduce(timeoutMs: number): Promise<{ version?: string }> {
+    const { probe, client } = this;
+    const { identifier, server_info } = await probe.connect(MilvusClient.sdkInfo.version, timeoutMs);
+    if (identifier) metadataOf(client).set(IDENTIFIER_KEY, identifier);
+    if (server_info) client.serverInfo = server_info as typeof client.serverInfo;
+    client.connectStatus = CONNECT_STATUS.CONNECTED;
+    return { version: server_info?.build_tags };
   }
 
   private async try(timeoutMs: number): Promise<Error | undefined> {
     const startedAt = systemClock.now();
+    const { options, log, waiting: ofEndpoint } = this.runtime;
     try {
       const { version } = await this.introduce(timeoutMs);
-      this.runtime.log.started(this.runtime.endpoint.name, version, systemClock.now() - startedAt);
+      log.connected(version, systemClock.now() - startedAt);
+      for (const waiting of [this.waiting, ofEndpoint]) waiting.over(options.name);
       return undefined;
     } catch (error) {
+      const waiting = this.isOfEndpoint(error as Error) ? ofEndpoint : this.waiting;
+      if (!(error instanceof MilvusClosedError)) waiting.failed(options.name, log, error as Error);
       return error as Error;
     }
   }
@@ -92,7 +125,9 @@ export class Startup {
 
 /** Whether the same try may succeed a moment later without anybody changing a setting. */
 function isTransient(error: Error): boolean {
-  if (error instanceof MilvusServerError) return hopeAfter(error) !== 'none';
+  // Its `credentials` function may give some a moment later.
+  if (error instanceof MilvusServerError || error instanceof MilvusAuthenticationError)
+    return hopeAfter(error) !== 'none';
   if (error.cause instanceof ConnectError) return !error.cause.permanent;
   if (error instanceof MilvusUnavailableError) return !permanentCodes.has(error.grpcCode ?? -1);
   return error instanceof MilvusPoolExhaustedError || error instanceof MilvusDeadlineExceededError;

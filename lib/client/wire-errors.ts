@@ -61,6 +61,26 @@ const remedies: Readonly<Record<number, string>> = {
   [GrpcCode.PERMISSION_DENIED]: '. Grant the privilege to a role of this user',
 };
 
+/** There was nothing to identify the caller by. */
+export function noCredentialsError(error: RpcError, call: FailedCall): MilvusAuthenticationError {
+  const { details, cause } = error;
+  const what = call.executedInPart ? `its ${error.rpc} was not sent` : 'it was not sent';
+  const message = `${about(call)} failed, ${what}: ${details}`;
+  return new MilvusAuthenticationError(
+    message,
+    contextOf(call, { cause: cause ?? error, hope: 'transient' }),
+  );
+}
+
+/** Others were wanted; those there are stay. */
+export function notRefreshedError(
+  error: Error,
+  call: Pick<FailedCall, 'client' | 'method'>,
+): MilvusAuthenticationError {
+  const { message, cause = error } = error;
+  return new MilvusAuthenticationError(`${about(call)} failed: ${message}`, contextOf(call, { cause }));
+}
+
 /** A write that may not be sent twice is lost somewhere between here and Milvus, or on its way back. */
 export function outcomeUnknown(what: string, error: RpcError, call: FailedCall): MilvusOutcomeUnknownError {
   const message = `${what}. Whether Milvus executed it is not known, and it was not sent again because that could do it twice. ${advice[error.rpc] ?? OTHER_ADVICE}`;

@@ -22,8 +22,6 @@ export interface DeliveryRoute extends SequelRules {
   readonly clock: Clock;
   /** Asked when calls get no answer on a connection that lives: whether the server does not even say how it is. */
   readonly hangs: () => boolean;
-  /** Told of each pause before another attempt. */
-  readonly onRetry: (rpc: string, attempts: number, pauseMs: number, why: string) => void;
 }
 
 /** At its deadline the call itself ends what is under way, and says why; timers are late by less than this, in ms. */
@@ -46,13 +44,13 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   private reject!: (error: RpcError) => void;
   private forget!: (outcomeUnknown: boolean) => void;
   private pass?: CircuitPass;
-  private attempts = 0;
+  private attempts: number;
   /** It is in one place at a time: in the line, on the wire, or between two attempts. */
   private leaveLine?: () => void;
   private attempt?: Attempt;
   private pause?: Scheduled;
   /** An attempt that is over may have been executed. */
-  private doubtful = false;
+  private doubtful: boolean;
   private cancelled = false;
   /** There is none as long as nothing failed. */
   private failed?: Sequel;
@@ -69,6 +67,8 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
   ) {
     this.endsAt = Math.min(route.clock.now() + rpc.timeoutMs, call.deadline.at);
     this.source = call.connections ?? route.pool;
+    this.attempts = rpc.before?.attempts ?? 0;
+    this.doubtful = rpc.before?.uncertain ?? false;
   }
 
   /** @throws RpcError when there is no answer */
@@ -120,7 +120,8 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
     if (timeoutMs < (this.concede ? SHORTEST_ATTEMPT_MS : MIN_TIMEOUT_MS)) return this.endLate();
     route.figures.sent(++this.attempts);
     if (this.attempts === 1) this.pay(sentAt);
-    const metadata = { ...call.metadata, ...rpc.metadata };
+    rpc.sentAs = call.authorization;
+    const metadata = { ...call.authorization, ...call.metadata, ...rpc.metadata };
     const { path } = rpc.method;
     const graceMs = this.endsAt === call.deadline.at ? CALL_ENDS_IT_MS : 0;
     this.attempt = member.connection.send({ path, message, metadata, timeoutMs, graceMs });
@@ -203,14 +204,14 @@ export class Delivery implements RpcUnderWay, PoolUser<Http2Connection> {
    * @param answerMs what the server took to answer the one that failed; 0 if it did not
    */
   private retryOrConcede(setback: Setback, answerMs: number, why: string): void {
-    const { clock, onRetry } = this.route;
+    const { clock } = this.route;
     this.sequel.hope = setback.hope;
     if (this.cancelled || this.leaseIsLost) return this.concede?.();
     const now = clock.now();
     const times = { now, remainingMs: this.endsAt - now, answerMs };
     const pauseMs = this.sequel.pauseMs(setback, times, this.mayGoOn);
     if (pauseMs === undefined) return this.concede?.();
-    onRetry(this.rpc.method.name, this.attempts, pauseMs, why);
+    this.call.retrying?.(this.rpc.method.name, this.attempts, pauseMs, why);
     this.pause = clock.schedule(() => {
       this.pause = undefined;
       if (!this.mayGoOn) return this.giveUp('circuit');

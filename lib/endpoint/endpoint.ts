@@ -1,7 +1,8 @@
-import { AsyncResource } from 'node:async_hooks';
+import { inspect } from 'node:util';
 import { describeAddress } from '../options/address.js';
 import type { EndpointOptions, MilvusAddress } from '../options/resolved-options.js';
 import { ConnectionPool } from '../pool/connection-pool.js';
+import { backgroundClock, inBackground } from '../resilience/background.js';
 import { CircuitBreaker } from '../resilience/circuit-breaker.js';
 import { systemClock } from '../resilience/clock.js';
 import { RetryBudget } from '../resilience/retry-budget.js';
@@ -31,28 +32,33 @@ export class Endpoint {
   private reportedState: PoolState = 'idle';
   /** Until the server was asked last, questions not among them. */
   private callsSeen = 0;
-  /** A connection outlives the request that wanted it, and must not keep that one's asynchronous context alive. */
-  private readonly context = new AsyncResource('MilvusEndpoint');
 
   constructor(
     private readonly options: EndpointOptions,
     private readonly observer: EndpointObserver,
   ) {
     this.addresses = new AddressRing(options.addresses);
-    const connect = (signal: AbortSignal) => this.context.runInAsyncScope(() => this.connect(signal));
+    const connect = (signal: AbortSignal) => inBackground(() => this.connect(signal));
     const poolObserver = {
       stateChanged: () => this.review(),
       connectionOpened: observer.connectionOpened.bind(observer),
       connectionClosed: observer.connectionClosed.bind(observer),
       connectFailed: observer.connectFailed.bind(observer),
     };
-    this.circuit = new CircuitBreaker(options.circuitBreaker, systemClock, () => {
+    this.circuit = new CircuitBreaker(options.circuitBreaker, backgroundClock, () => {
       if (this.circuit.state !== 'closed') this.prober?.hurry();
       // It works, whatever it did not say.
       if (this.circuit.state === 'closed') this.forgetSilence();
       this.review();
     });
-    this.pool = new ConnectionPool(options.pool, connect, poolObserver, systemClock, Math.random, this.name);
+    this.pool = new ConnectionPool(
+      options.pool,
+      connect,
+      poolObserver,
+      backgroundClock,
+      Math.random,
+      this.name,
+    );
     this.budget = new RetryBudget(options.retryBudget);
     this.gateway = new Gateway({
       pool: this.pool,
@@ -62,13 +68,17 @@ export class Endpoint {
       clock: systemClock,
       random: Math.random,
       hangs: () => this.hangs(),
-      onRetry: observer.retrying.bind(observer),
     });
   }
 
   /** `host:port`, all of them, for messages. */
   get name(): string {
     return this.options.addresses.map(describeAddress).join(', ');
+  }
+
+  /** What logs show: no credentials, no private key. */
+  [inspect.custom](): string {
+    return `Endpoint ${this.name} (${this.state})`;
   }
 
   get state(): PoolState {
@@ -110,19 +120,22 @@ export class Endpoint {
       learned: (condition: ServerCondition, askedAt: number) => this.learned(condition, askedAt),
     };
     this.question = question;
-    this.prober = new Prober(health, ms => question.ask(ms), owner, systemClock, Math.random);
+    this.prober = new Prober(health, ms => question.ask(ms), owner, backgroundClock, Math.random);
   }
 
-  /** Lets calls in flight end. Resolves when every connection is gone. */
-  close(): Promise<void> {
-    this.stopWatching();
-    return this.pool.close();
+  /** Nobody begins anything new: closes what the calls that are left can do without. */
+  windDown(): void {
+    this.pool.windDown();
   }
 
-  /** As {@link close}, but ends calls in flight too. */
-  destroy(): Promise<void> {
+  /**
+   * Lets calls in flight end. Resolves when every connection is gone.
+   *
+   * @param limitMs after which what is still on the wire is cut off; 0: at once
+   */
+  close(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
     this.stopWatching();
-    return this.pool.destroy();
+    return limitMs > 0 ? this.pool.close(limitMs) : this.pool.destroy();
   }
 
   private forgetSilence(): void {
@@ -152,6 +165,7 @@ export class Endpoint {
   }
 
   private learned(condition: ServerCondition, askedAt: number): void {
+    this.observer.probed(condition, systemClock.now() - askedAt);
     // It may be too busy to say how it is, while it works.
     if (!condition.healthy && condition.silent && this.pool.answeredSince(askedAt)) this.forgetSilence();
     else {

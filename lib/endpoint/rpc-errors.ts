@@ -37,6 +37,12 @@ export function wireError(
   return new RpcError(method.name, attempt.code, attempt.message, failure, { delivered });
 }
 
+/** There are no credentials to send it with. */
+export function noCredentials({ method }: Rpc, error: Error): RpcError {
+  const failure = { at: 'credentials' } as const;
+  return new RpcError(method.name, GrpcCode.UNAUTHENTICATED, error.message, failure, { cause: error.cause });
+}
+
 export function circuitOpen({ method }: Rpc, retryAfterMs: number): RpcError {
   const failure = { at: 'circuit', retryAfterMs } as const;
   return new RpcError(method.name, GrpcCode.UNAVAILABLE, 'the circuit breaker is open', failure);

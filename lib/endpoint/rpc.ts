@@ -26,6 +26,10 @@ export interface Rpc {
   timeoutMs: number;
   /** What this RPC carries besides the metadata of its call. */
   metadata?: Readonly<Record<string, string>>;
+  /** The credentials that it was last sent with. */
+  sentAs?: RpcCall['authorization'];
+  /** What came of sending it earlier, to no avail. */
+  before?: Delivered;
   /** Set when its answer is a refusal. */
   delivered?: Delivered;
 }
@@ -65,8 +69,10 @@ export interface RpcUnderWay {
 /** The call that an RPC belongs to, as far as the way to the wire must know it. */
 export interface RpcCall {
   readonly deadline: Deadline;
-  /** Credentials, database and client id. */
+  /** Database and client id. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Its credentials as they are now. */
+  readonly authorization?: Readonly<Record<string, string>>;
   /** Where its RPCs find a connection, if not in the pool: its lease. */
   readonly connections?: ConnectionSource<Http2Connection>;
   /** How often and at which pace its RPCs may be sent again; `false`: never. */
@@ -85,6 +91,13 @@ export interface RpcCall {
    * @returns to be called when the RPC is over: whether it was to change something and nobody knows if it did
    */
   begin(rpc: RpcUnderWay): (outcomeUnknown: boolean) => void;
+  /**
+   * One of its RPCs failed, and is sent again after a pause.
+   *
+   * @param attempts so far
+   * @param why in words
+   */
+  retrying?(rpc: string, attempts: number, pauseMs: number, why: string): void;
 }
 
 /** Why an RPC has no answer. */
@@ -97,6 +110,8 @@ export type RpcFailure =
   | { at: 'pool'; pool: PoolFailure }
   /** The circuit breaker let nothing through. */
   | { at: 'circuit'; retryAfterMs: number }
+  /** Its caller's `credentials` function gave none. */
+  | { at: 'credentials' }
   /** It was answered with something that cannot be read. */
   | { at: 'answer' }
   /** It fits no message, and was not sent. */

@@ -11,6 +11,8 @@ export interface ServerQuestions {
   readonly checkHealth: RpcMethod;
   readonly getVersion: RpcMethod;
   metadata(): Readonly<Record<string, string>>;
+  /** Milvus does not answer to that name. */
+  refused?(): void;
 }
 
 /** Asks a server how it is; one question at a time. */
@@ -40,6 +42,7 @@ export class ServerQuestion {
         this.knowsCheckHealth = false;
         return this.ask(deadline.remainingMs());
       }
+      if (failure.code === GrpcCode.UNAUTHENTICATED) this.questions.refused?.();
       return conditionAfter(failure, timeoutMs);
     }
   }

@@ -10,7 +10,7 @@ export class MilvusInitializationError extends MilvusConnectionError {
   override readonly code = 'MILVUS_INITIALIZATION';
 }
 
-/** Milvus refused the credentials (gRPC 16), before it executed anything. */
+/** Milvus refused the credentials (gRPC 16), before it executed anything; or the `credentials` function gave none. */
 export class MilvusAuthenticationError extends MilvusConnectionError {
   override readonly code = 'MILVUS_AUTHENTICATION';
 }

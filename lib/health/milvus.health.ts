@@ -32,6 +32,24 @@ export interface MilvusPingCheckOptions {
   timeoutMs?: number;
 }
 
+/** Of Milvus, or that there is none. */
+interface Answer {
+  latencyMs?: number;
+  reason?: string;
+  /** In the name of which client. */
+  askedBy?: string;
+}
+
+type NamedHealth = MilvusClientHealth & { name: string; status: 'up' | 'down' };
+
+/** Most clients of one endpoint that Milvus did not know the last time and that are asked for at once. */
+const MOST_ALONE = 8;
+
+/** Most clients that ask for all, should Milvus not know them. */
+const MOST_SPOKESMEN = 3;
+
+const STILL_REFUSED: Answer = { reason: 'Milvus refused its credentials the last time it called' };
+
 /**
  * Health indicator for Terminus 11 and 12. Milvus itself is asked (CheckHealth) and has to say that it is healthy.
  * Down, and never an exception, on every failure; down as soon as the application begins to shut down.
@@ -54,10 +72,8 @@ export class MilvusHealthIndicator {
     const check = this.results.check(key);
     try {
       const { client = DEFAULT_CLIENT, timeoutMs } = options;
-      const health = await this.inspect(
-        typeof client === 'string' ? this.registry.get(client) : client,
-        timeoutMs,
-      );
+      const asked = typeof client === 'string' ? this.registry.get(client) : client;
+      const health = this.inspect(asked, await this.ask(asked, timeoutMs));
       return health.reason === undefined ? check.up({ ...health }) : check.down({ ...health });
     } catch (error) {
       return check.down({ reason: (error as Error).message });
@@ -67,18 +83,62 @@ export class MilvusHealthIndicator {
   /** Checks all clients of the application, each by its name; down when one of them is. */
   async isHealthy<const Key extends string>(key: Key): Promise<HealthIndicatorResult<Key>> {
     const check = this.results.check(key);
-    const clients = await Promise.all(this.registry.list().map(name => this.report(name)));
+    const endpoints = new Map<object, PooledMilvusClient[]>();
+    for (const client of this.registry.clients.values()) {
+      const { endpoint } = client[internals].runtime;
+      endpoints.set(endpoint, [...(endpoints.get(endpoint) ?? []), client]);
+    }
+    const reports = await Promise.all([...endpoints.values()].map(each => this.reportAll(each)));
+    const clients = reports.flat();
     const data = { clients: Object.fromEntries(clients.map(({ name, ...health }) => [name, health])) };
     return clients.every(({ status }) => status === 'up') ? check.up(data) : check.down(data);
   }
 
-  private async report(name: string): Promise<MilvusClientHealth & { name: string; status: 'up' | 'down' }> {
-    const health = await this.inspect(this.registry.get(name));
-    return { name, status: health.reason === undefined ? 'up' : 'down', ...health };
+  /**
+   * Of the clients of one endpoint. A thousand of them do not ask their server a thousand times how it is: one asks for all. Only
+   * whom Milvus did not know the last time asks for himself, a few at a time.
+   */
+  private async reportAll(clients: readonly PooledMilvusClient[]): Promise<NamedHealth[]> {
+    const alone = clients.filter(isRefused);
+    const asking = new Set(alone.length > MOST_ALONE ? shuffled(alone).slice(0, MOST_ALONE) : alone);
+    const own = new Map<PooledMilvusClient, Answer>();
+    const shared = this.askForAll(
+      clients.filter(client => !isRefused(client)),
+      own,
+    );
+    return Promise.all(
+      clients.map(async client => {
+        const answer = asking.has(client) ? await this.ask(client) : await shared;
+        const refused = isRefused(client) && !asking.has(client);
+        const health = this.inspect(
+          client,
+          refused ? (own.get(client) ?? STILL_REFUSED) : answerFor(client, answer),
+        );
+        return { name: client.name, status: health.reason === undefined ? 'up' : 'down', ...health };
+      }),
+    );
   }
 
-  private async inspect(client: PooledMilvusClient, timeoutMs?: number): Promise<MilvusClientHealth> {
-    const { latencyMs, reason } = await this.ask(client, timeoutMs);
+  /**
+   * Whoever turns out not to be known to Milvus is the wrong one to ask for others.
+   *
+   * @param own gets what such a one was told
+   */
+  private async askForAll(
+    clients: readonly PooledMilvusClient[],
+    own: Map<PooledMilvusClient, Answer>,
+  ): Promise<Answer> {
+    const known = clients.filter(client => client[internals].runtime.credentials.known);
+    for (const client of [...known, ...clients].slice(0, MOST_SPOKESMEN)) {
+      const answer = await this.ask(client);
+      if (!isRefused(client)) return { ...answer, askedBy: client.name };
+      own.set(client, answer);
+    }
+    // Milvus answers, if only to refuse.
+    return {};
+  }
+
+  private inspect(client: PooledMilvusClient, { latencyMs, reason }: Answer): MilvusClientHealth {
     const { connections, inFlight } = client.pool.stats();
     return {
       state: client.pool.state,
@@ -89,10 +149,7 @@ export class MilvusHealthIndicator {
     };
   }
 
-  private async ask(
-    client: PooledMilvusClient,
-    timeoutMs?: number,
-  ): Promise<{ latencyMs?: number; reason?: string }> {
+  private async ask(client: PooledMilvusClient, timeoutMs?: number): Promise<Answer> {
     if (this.registry.shuttingDown) return { reason: 'the application is shutting down' };
     const { probe, runtime } = client[internals];
     try {
@@ -101,4 +158,21 @@ export class MilvusHealthIndicator {
       return { reason: (error as Error).message };
     }
   }
+}
+
+function isRefused(client: PooledMilvusClient): boolean {
+  const { refused, ended } = client[internals].runtime;
+  return refused || ended;
+}
+
+/** What another one was told, in this one's name. */
+function answerFor({ name }: PooledMilvusClient, { askedBy = name, reason, ...rest }: Answer): Answer {
+  return reason === undefined ? rest : { ...rest, reason: reason.replace(`"${askedBy}"`, `"${name}"`) };
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map(item => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }

@@ -79,6 +79,6 @@ function clientProvider(name: string, options: symbol & InjectionToken): Provide
     provide: getMilvusToken(name),
     inject: [MilvusRegistry, options],
     useFactory: (registry: MilvusRegistry, byName: Record<string, MilvusClientOptions>) =>
-      registry.register(name, byName[name], options.description ?? name),
+      registry.register(name, byName[name], options),
   };
 }

@@ -1,6 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
 import type { ConnectError } from '../transport/connect-error.js';
-import type { ClientLog } from './client-log.js';
 import type { HeldLease, LeakObserver } from './leases.js';
 import type { CloseReason, EndpointObserver, PoolState } from './pool-telemetry.js';
 
@@ -30,59 +29,78 @@ export type PoolEvent = { readonly client: string } & (
 
 type WithoutClient<Event> = Event extends unknown ? Omit<Event, 'client'> : never;
 
-/** Tells the log and the subscribers of one client what happens in its pool. */
-export class PoolEvents implements EndpointObserver, LeakObserver {
-  readonly events$: Observable<PoolEvent>;
-  private readonly subject = new Subject<PoolEvent>();
-
+/** Tells what happens in an endpoint, in the name of a client. */
+export class EndpointEvents implements EndpointObserver {
   constructor(
     private readonly client: string,
-    private readonly log: ClientLog,
-  ) {
-    this.events$ = this.subject.asObservable();
-  }
+    protected readonly subject: Subject<PoolEvent>,
+  ) {}
 
   stateChanged(from: PoolState, to: PoolState, reason?: string): void {
-    this.log.stateChanged(from, to, reason);
+    // Its clients tell of their own end, and the last of them is its end.
+    if (to === 'draining' || to === 'closed') return;
     this.publish({ type: 'state-changed', from, to, ...(reason !== undefined && { reason }) });
   }
 
   connectionOpened(address: string, tookMs: number): void {
-    this.log.connectionOpened(address, tookMs);
     this.publish({ type: 'connection-opened', address, tookMs });
   }
 
   connectionClosed(address: string, reason: CloseReason, detail: string): void {
-    this.log.connectionClosed(address, reason, detail);
     this.publish({ type: 'connection-closed', address, reason, detail });
   }
 
   connectFailed(error: ConnectError): void {
-    this.log.connectFailed(error);
     this.publish({ type: 'connect-failed', error });
   }
 
-  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void {
-    this.log.retrying(rpc, attempts, pauseMs, why);
+  /** Nothing that anybody needs to know: the state follows from it. */
+  probed(): void {}
+
+  protected publish(event: WithoutClient<PoolEvent>, to = this.subject): void {
+    if (to.observed) to.next(Object.freeze({ client: this.client, ...event } as PoolEvent));
+  }
+}
+
+/** Tells the subscribers of one client what happens in its pool, and the log what it does with leases. */
+export class PoolEvents extends EndpointEvents implements LeakObserver {
+  readonly events$: Observable<PoolEvent>;
+  private ending = false;
+
+  /** @param everybody is told what is of this client alone */
+  constructor(
+    client: string,
+    private readonly log: LeakObserver,
+    private readonly everybody = new Subject<PoolEvent>(),
+  ) {
+    super(client, new Subject());
+    this.events$ = this.subject.asObservable();
+  }
+
+  /** Of the endpoint, which may outlive the client. */
+  override stateChanged(from: PoolState, to: PoolState, reason?: string): void {
+    if (!this.ending) super.stateChanged(from, to, reason);
+  }
+
+  /** Of the client itself, which drains. */
+  ended(from: PoolState, to: 'draining' | 'closed'): void {
+    this.ending = true;
+    this.publishOwn({ type: 'state-changed', from, to });
+    if (to === 'closed') this.subject.complete();
   }
 
   leaseLeaked(lease: HeldLease): void {
     this.log.leaseLeaked(lease);
-    this.publish({ type: 'lease-leaked', lease });
+    this.publishOwn({ type: 'lease-leaked', lease });
   }
 
   tooManyLeases(leases: readonly HeldLease[], maxHeld: number): void {
     this.log.tooManyLeases(leases, maxHeld);
-    this.publish({ type: 'too-many-leases', leases, maxHeld });
+    this.publishOwn({ type: 'too-many-leases', leases, maxHeld });
   }
 
-  /** Nothing happens any more. */
-  complete(): void {
-    this.subject.complete();
-  }
-
-  private publish(event: WithoutClient<PoolEvent>): void {
-    if (this.subject.observed)
-      this.subject.next(Object.freeze({ client: this.client, ...event } as PoolEvent));
+  private publishOwn(event: WithoutClient<PoolEvent>): void {
+    this.publish(event);
+    this.publish(event, this.everybody);
   }
 }

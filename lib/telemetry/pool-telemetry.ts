@@ -1,3 +1,4 @@
+import type { CircuitState } from '../resilience/circuit-breaker.js';
 import type { ConnectError } from '../transport/connect-error.js';
 import type { Durations } from './durations.js';
 
@@ -79,11 +80,24 @@ export interface ConnectionStats {
   readonly useMs: Durations;
 }
 
-/** A snapshot of the pool; frozen. */
+/** Of one endpoint: its connections, what was sent over them, and the clients that share it. */
+export interface EndpointStats extends ConnectionStats {
+  /** `host:port`, all of them. */
+  readonly address: string;
+  readonly state: PoolState;
+  readonly circuit: CircuitState;
+  /** Names of the clients that use it, the one that came first before the others. */
+  readonly clients: readonly string[];
+  readonly sends: SendStats;
+}
+
+/** A snapshot of a client's pool; frozen. Clients that share an endpoint share everything in it but `calls`. */
 export interface PoolStats extends ConnectionStats {
   /** Public methods of this client that were called, and admitted, since it was made. */
   readonly calls: number;
-  /** Since the pool was made. */
+  /** Where they go, and all clients whose calls go there over the same connections. */
+  readonly endpoint: { readonly address: string; readonly clients: readonly string[] };
+  /** Since the endpoint was made. */
   readonly sends: SendStats;
 }
 
@@ -98,18 +112,9 @@ export interface PoolObserver {
 }
 
 /** Is told what happens in an endpoint; must not throw. */
-export interface EndpointObserver extends PoolObserver, SendObserver {
+export interface EndpointObserver extends PoolObserver {
   /** @param reason in words, if it is not for its connections */
   stateChanged(from: PoolState, to: PoolState, reason?: string): void;
-}
-
-/** Is told what happens to RPCs; must not throw. */
-export interface SendObserver {
-  /**
-   * One failed, and is sent again after a pause.
-   *
-   * @param attempts so far
-   * @param why in words
-   */
-  retrying(rpc: string, attempts: number, pauseMs: number, why: string): void;
+  /** The server was asked how it is. */
+  probed(condition: { readonly healthy: boolean; readonly reason?: string }, tookMs: number): void;
 }

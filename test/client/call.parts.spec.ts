@@ -43,6 +43,8 @@ beforeEach(() => {
     abortedError: () => aborted,
     swallowedError: () => undefined,
     toError: (_call, thrown) => thrown,
+    authorization: {},
+    retrying: () => {},
     callEnded: () => {},
   };
   call = begin('execute', {}, { signals: [controller.signal] });

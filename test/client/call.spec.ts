@@ -47,6 +47,8 @@ beforeEach(() => {
     },
     swallowedError: () => swallowed,
     toError: (_call, thrown) => ({ converted: thrown }),
+    authorization: {},
+    retrying: () => {},
     callEnded: each => over.push(each),
   };
   call = new Call(

@@ -2,11 +2,15 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { CallRequest } from '../../lib/client/call.js';
 import { ClientRuntime } from '../../lib/client/client-runtime.js';
 import { ACQUIRE, EXECUTE } from '../../lib/client/failed-call.js';
+import type { RpcMethod } from '../../lib/endpoint/rpc.js';
+import { SharedEndpoints } from '../../lib/endpoint/shared-endpoints.js';
 import { MilvusAbortedError, MilvusCircuitOpenError, MilvusClosedError } from '../../lib/index.js';
 import type { MilvusClientOptions } from '../../lib/options/milvus-client-options.js';
 import { resolveClientOptions } from '../../lib/options/resolve-options.js';
 import { failureOf } from '../support/pooled-client.js';
 
+const method = { name: 'CheckHealth' } as RpcMethod;
+const questions = { checkHealth: method, getVersion: method, metadata: () => ({}) };
 const runtimes: ClientRuntime[] = [];
 const scope = { errors: 'throw' as const, retry: false as const };
 let worked: string[];
@@ -20,7 +24,7 @@ afterEach(() => Promise.all(runtimes.splice(0).map(runtime => runtime.drain(0)))
 /** Of a client whose calls end in the test; nobody is asked for anything. */
 function runtimeWith(options: Partial<MilvusClientOptions> = {}): ClientRuntime {
   const given = { address: 'milvus:19530', circuitBreaker: { failureThreshold: 1 }, ...options };
-  const runtime = new ClientRuntime(resolveClientOptions('search', given));
+  const runtime = new ClientRuntime(resolveClientOptions('search', given), new SharedEndpoints(), questions);
   runtimes.push(runtime);
   return runtime;
 }

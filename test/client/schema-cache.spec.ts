@@ -13,6 +13,8 @@ const owner: CallOwner = {
   abortedError: () => new Error('aborted'),
   swallowedError: () => undefined,
   toError: (_call, thrown) => thrown,
+  authorization: {},
+  retrying: () => {},
   callEnded: () => {},
 };
 

@@ -202,6 +202,7 @@ export class DeliveryRun {
           this.forgotten += 1;
         };
       },
+      retrying: (...pause) => this.pauses.push(pause),
     };
     const route: DeliveryRoute = {
       pool: this.pool,
@@ -211,7 +212,6 @@ export class DeliveryRun {
       clock: this.clock,
       random: () => options.random ?? 0,
       hangs: () => options.hangs ?? false,
-      onRetry: (...pause) => this.pauses.push(pause),
     };
     this.delivery = new Delivery(this.rpc, Buffer.from('message'), call, route);
   }

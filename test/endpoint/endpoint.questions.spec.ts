@@ -40,9 +40,12 @@ describe('the questions of an endpoint', () => {
     expect(seen.askedAtMs).toEqual([]);
   });
 
-  it.each(['close', 'destroy'] as const)('end with %s()', async how => {
+  it.each([
+    ['close()', Infinity],
+    ['the end of everything at once', 0],
+  ])('end with %s', async (_how, limitMs) => {
     const endpoint = connected(watched());
-    void endpoint[how]();
+    void endpoint.close(limitMs);
     await pass(60_000);
     expect([seen.askedAtMs, jest.getTimerCount()]).toEqual([[], 0]);
   });

@@ -29,7 +29,6 @@ function gatewayOver(pool: FakeSource): Gateway {
     clock,
     random: () => 0,
     hangs: () => false,
-    onRetry: () => {},
   });
 }
 

@@ -50,7 +50,7 @@ export function watched(options: Partial<MilvusClientOptions> = {}): Endpoint {
     connectionOpened: () => {},
     connectionClosed: () => {},
     connectFailed: () => {},
-    retrying: () => {},
+    probed: () => {},
   } as unknown as EndpointObserver;
   const endpoint = new Endpoint(resolveClientOptions('search', given).endpoint, observer);
   seen.endpoints.push(endpoint);

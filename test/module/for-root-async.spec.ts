@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Inject, Injectable, Module } from '@nestjs/common';
+import { Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { internals } from '../../lib/client/client-internals.js';
 import {
   getMilvusToken,
@@ -50,6 +50,29 @@ describe('forRootAsync', () => {
     const app = await bootApp({ imports: [SearchModule, MilvusModule.forRootAsync({ useFactory })] });
 
     expect(app.get(Search, { strict: false }).client.name).toBe('default');
+  });
+
+  it('says so where a client would be made for each request', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Tenant {
+      name = 'acme';
+    }
+    const app = await bootApp({
+      imports: [
+        MilvusModule.forRootAsync({
+          extraProviders: [Tenant],
+          inject: [Tenant],
+          useFactory: ({ name }: Tenant) => ({ ...lazy(), database: name }),
+        }),
+      ],
+    });
+
+    const first = await app.resolve<PooledMilvusClient>(getMilvusToken(), { id: 1 }, { strict: false });
+    expect(first.name).toBe('default');
+    const second = app.resolve(getMilvusToken(), { id: 2 }, { strict: false });
+    await expect(second).rejects.toThrow(
+      /"default": MilvusModule.forRootAsync \(default\) makes it again for each request/,
+    );
   });
 
   it('gives useFactory what inject asks for, from imports', async () => {

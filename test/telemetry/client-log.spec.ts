@@ -15,7 +15,7 @@ beforeEach(() => {
     };
   const logger = { log: at('log'), warn: at('warn'), debug: at('debug'), error: at('error') };
   Logger.overrideLogger(logger as unknown as LoggerService);
-  log = new ClientLog('search');
+  log = new ClientLog('search', () => ({ name: 'h:1', users: ['search'] }));
 });
 
 afterEach(() => Logger.overrideLogger(['fatal']));
@@ -55,9 +55,8 @@ describe('the log of a client', () => {
     log.connectionOpened('h:1', 12.4);
     log.stateChanged('connecting', 'ready');
     log.connectionClosed('h:1', 'goaway', 'the server sent GOAWAY (NO_ERROR)');
-    log.draining(2, 10_000);
 
-    expect(lines.map(line => line.split(' ')[0])).toEqual(['debug', 'debug', 'debug', 'debug']);
+    expect(lines.map(line => line.split(' ')[0])).toEqual(['debug', 'debug', 'debug']);
     expect(lines[0]).toContain('connection to h:1 opened in 12 ms');
     expect(lines[2]).toContain('GOAWAY (NO_ERROR)');
   });
@@ -71,8 +70,8 @@ describe('the log of a client', () => {
   });
 
   it('says once that it connected, and to what', () => {
-    log.started('h:1', 'v2.6.2', 23.2);
-    log.started('h:1', undefined, 3);
+    log.connected('v2.6.2', 23.2);
+    log.connected(undefined, 3);
 
     expect(lines).toEqual([
       'log [Milvus:search] connected to h:1 (Milvus v2.6.2) in 23 ms',
@@ -80,20 +79,19 @@ describe('the log of a client', () => {
     ]);
   });
 
-  it('warns of calls that the end of the client cut off', () => {
-    log.drained({ outcome: 'clean', finishedCalls: 2, cancelledCalls: 0, heldLeases: 0, durationMs: 5 });
-    log.drained({
-      outcome: 'timedOut',
-      finishedCalls: 1,
-      cancelledCalls: 3,
-      heldLeases: 0,
-      durationMs: 10_001,
-    });
+  it('warns of calls and leases that the end of the client cut off', () => {
+    const ended = { cancelled: [], leases: [], heldLeases: 0, cancelledCalls: 0, finishedCalls: 0 };
+    log.drained({ ...ended, outcome: 'clean', finishedCalls: 2, durationMs: 5 });
+    log.drained({ ...ended, outcome: 'timedOut', finishedCalls: 1, cancelledCalls: 3, durationMs: 10_001 });
+    log.drained({ ...ended, outcome: 'timedOut', heldLeases: 2, durationMs: 1 });
+    log.drained({ ...ended, outcome: 'failed', error: 'no reason', durationMs: 1 });
 
-    log.drained({ outcome: 'timedOut', finishedCalls: 0, cancelledCalls: 0, heldLeases: 2, durationMs: 1 });
-
-    expect(lines[2]).toMatch(/^warn .*0 cancelled, 2 leases not released at shutdown.drainTimeoutMs$/);
-    expect(lines[0]).toMatch(/^log .*2 calls finished, 0 cancelled$/);
-    expect(lines[1]).toMatch(/^warn .*1 calls finished, 3 cancelled at shutdown.drainTimeoutMs$/);
+    const limit = 'at the drain limit (shutdown.drainTimeoutMs)';
+    expect(lines).toEqual([
+      'log [Milvus:search] draining → closed in 5 ms: 2 calls finished, 0 cancelled',
+      `warn [Milvus:search] draining → closed in 10001 ms: 1 call finished, 3 cancelled ${limit}`,
+      `warn [Milvus:search] draining → closed in 1 ms: 0 calls finished, 0 cancelled, 2 leases not released ${limit}`,
+      'warn [Milvus:search] draining → closed in 1 ms: 0 calls finished, 0 cancelled; no reason',
+    ]);
   });
 });

@@ -49,9 +49,13 @@ describe('a derived client', () => {
     expect(stub.connectionsEver).toBe(1);
   });
 
-  it('ends with its client, which it can end itself', async () => {
+  it('ends with its client, which it cannot end itself', async () => {
     const derived = client.with({ database: 'books' });
     await derived.closeConnection();
+    await derived[Symbol.asyncDispose]();
+    expect(await derived.drain()).toMatchObject({ clean: true, clients: [] });
+    await derived.getVersion();
+    await client.closeConnection();
 
     for (const each of [derived, client, client.with({})]) {
       expect(await failureOf(each.getVersion())).toMatchObject({ code: 'MILVUS_CLOSED' });

@@ -8,6 +8,7 @@ import {
   MilvusModule,
   type PooledMilvusClient,
 } from '../../../lib/index.js';
+import { MilvusRegistry } from '../../../lib/module/milvus.registry.js';
 import { failureRateDefaults, optionDefaults } from '../../../lib/options/defaults.js';
 import { freePort } from '../../../lib/testing/free-port.js';
 import { type Certificates, makeCertificates } from '../../support/certificates.js';
@@ -228,6 +229,25 @@ const proofs: () => Record<string, Proof> = () => {
       options: { password: 'pw' },
       expected: btoa('ann:pw'),
       without: btoa('ann:'),
+    },
+    credentials: {
+      see: options => toldTo('authorization', options),
+      options: { credentials: () => ({ token: 'key' }) },
+      expected: btoa('key'),
+      without: undefined,
+    },
+    'pool.dedicated': {
+      see: async options => {
+        const registry = new MilvusRegistry();
+        const lazy = { address: 'milvus:19530', startup: { mode: 'lazy' as const } };
+        await Promise.all([registry.add('a', { ...lazy, ...options }), registry.add('b', lazy)]);
+        const { endpoints } = registry.stats();
+        await registry.close();
+        return endpoints.map(({ clients }) => clients);
+      },
+      options: { pool: { dedicated: true } },
+      expected: [['a'], ['b']],
+      without: [['a', 'b']],
     },
     database: {
       see: options => toldTo('dbname', options),
@@ -529,7 +549,7 @@ const names = [
     name => `tls.${name}`,
   ),
   ...['cert', 'key', 'certChainPath', 'privateKeyPath', 'certChain', 'privateKey'].map(name => `tls.${name}`),
-  ...['ssl', 'token', 'username', 'password'],
+  ...['ssl', 'token', 'username', 'password', 'credentials'],
   ...pathsOf(optionDefaults),
   ...pathsOf(failureRateDefaults, 'circuitBreaker.failureRate.'),
 ];

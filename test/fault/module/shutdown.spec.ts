@@ -106,7 +106,7 @@ describe('onApplicationShutdown', () => {
     expect(client.pool.state).toBe('closed');
     expect(stub.count('DescribeCollection')).toBe(0);
     expect(log.of('default')).toContainEqual(
-      expect.stringMatching(/^log closed in \d+ ms: 1 calls finished, 0 cancelled/),
+      expect.stringMatching(/^log draining → closed in \d+ ms: 1 call finished, 0 cancelled/),
     );
   });
 
@@ -157,7 +157,7 @@ describe('onApplicationShutdown', () => {
     await stub.waitFor(s => s.connectionsOpen === 0 && s.inFlight === 0);
     expect(log.of('default')).toContainEqual(
       expect.stringMatching(
-        /^warn closed in \d+ ms: 0 calls finished, 3 cancelled at shutdown\.drainTimeoutMs/,
+        /^warn draining → closed in \d+ ms: 0 calls finished, 3 cancelled at the drain limit/,
       ),
     );
   });

@@ -39,6 +39,7 @@ describe('stats', () => {
 
     expect(stats).toEqual({
       calls: 0,
+      endpoint: { address: stub.address, clients: ['default'] },
       sends: { rpcs: 0, attempts: 0, retries: 0, reruns: 0, budgetRefusals: 0, unknownOutcomes: 0 },
       connections: { size: 0, idle: 0, used: 0, creating: 0, leaving: 0, min: 2, max: 4, overflow: -2 },
       inFlight: 0,

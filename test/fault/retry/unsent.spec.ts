@@ -31,10 +31,12 @@ const pool = { maxConnections: 1 };
 
 /** The HTTP/2 sessions behind a client. */
 function sessionsOf(client: PooledMilvusClient) {
-  const { members } = client[internals].runtime.endpoint.pool as unknown as {
-    members: Set<{ connection: { session: { setNextStreamID(id: number): void } } }>;
+  const { upkeep } = client[internals].runtime.endpoint.pool as unknown as {
+    upkeep: {
+      roster: { members: Set<{ connection: { session: { setNextStreamID(id: number): void } } }> };
+    };
   };
-  return [...members].map(({ connection }) => connection.session);
+  return [...upkeep.roster.members].map(({ connection }) => connection.session);
 }
 
 describe('a request that its connection never took', () => {
