@@ -17,11 +17,11 @@ const shared = {
     '<rootDir>/test/support/quiet-nest.ts',
     '<rootDir>/test/support/sdk-definitions.ts',
   ],
-  setupFilesAfterEnv: ['<rootDir>/test/support/test-limits.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/secret-witness.ts', '<rootDir>/test/support/test-limits.ts'],
   transformIgnorePatterns: ['/node_modules/(?!(?:.+/)?uuid/)'],
   transform: {
     '\\.ts$': [
-      '@swc/jest',
+      '<rootDir>/test/support/secret-witness-transform.mjs',
       {
         jsc: {
           target: 'es2022',
@@ -39,13 +39,19 @@ const shared = {
 
 const project = (displayName, files) => ({ ...shared, displayName, ...files });
 
+/** With real servers. */
+const serverProject = (displayName, files) => ({
+  ...project(displayName, files),
+  setupFilesAfterEnv: [...shared.setupFilesAfterEnv, '<rootDir>/test/support/no-sockets-left.ts'],
+});
+
 // Long by nature: scripts of their own (`npm run soak:…`), short in CI.
 const soaks = [
   '<rootDir>/test/integration/ledger/',
   '<rootDir>/test/fault/outage/away.spec.ts',
   '<rootDir>/test/fault/outage/flapping.spec.ts',
 ];
-const soak = project('soak', {
+const soak = serverProject('soak', {
   testMatch: ['<rootDir>/test/integration/ledger/*.spec.ts', ...soaks.slice(1)],
 });
 
@@ -69,7 +75,7 @@ export default {
       testMatch: ['<rootDir>/test/fault/**/*.spec.ts'],
       testPathIgnorePatterns: soaks,
     }),
-    project('integration', {
+    serverProject('integration', {
       testMatch: ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/sample-app/test/**/*.spec.ts'],
       testPathIgnorePatterns: soaks,
     }),

@@ -1,0 +1,1 @@
+export const SECRETS_OF_TESTS: readonly string[];
