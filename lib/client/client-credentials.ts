@@ -1,5 +1,5 @@
 import type { MilvusCredentials, MilvusCredentialsFunction } from '../options/milvus-client-options.js';
-import { type Clock, systemClock } from '../resilience/clock.js';
+import { type Clock, type Scheduled, systemClock } from '../resilience/clock.js';
 
 /** Longest that a `credentials` function may take, in ms: half of the shortest default deadline of a call. */
 const LONGEST_ASK_MS = 5_000;
@@ -148,30 +148,31 @@ export class ClientCredentials {
     }
   }
 
-  /** What the function answers, within the limit; it may throw, hang or answer nonsense. */
-  private answered(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const tooLong = () =>
-        reject(new Error(`its \`credentials\` function gave none in ${LONGEST_ASK_MS} ms`));
-      const limit = this.clock.schedule(tooLong, LONGEST_ASK_MS, true);
-      this.giveUp = () => {
-        limit.cancel();
-        reject(new Error('its `credentials` function had not answered when the client was closed'));
-      };
-      const fail = (cause: unknown) => {
-        limit.cancel();
-        const why = cause instanceof Error ? cause.message : String(cause);
-        reject(new Error(`its \`credentials\` function failed: ${why}`, { cause }));
-      };
-      try {
-        Promise.resolve(this.#ask!()).then(answer => {
-          limit.cancel();
-          resolve(answer);
-        }, fail);
-      } catch (error) {
-        fail(error);
-      }
+  /** What the function answers, within the limit. */
+  private async answered(): Promise<unknown> {
+    let limit: Scheduled | undefined;
+    const given = new Promise<never>((_resolve, reject) => {
+      const giveUp = (why: string) => reject(new Error(`its \`credentials\` function ${why}`));
+      limit = this.clock.schedule(() => giveUp(`gave none in ${LONGEST_ASK_MS} ms`), LONGEST_ASK_MS, true);
+      this.giveUp = () => giveUp('had not answered when the client was closed');
     });
+    try {
+      return await Promise.race([this.called(), given]);
+    } finally {
+      limit?.cancel();
+      // What it holds is not to be held.
+      this.giveUp = () => {};
+    }
+  }
+
+  /** It may throw, now or later. */
+  private async called(): Promise<unknown> {
+    try {
+      return await this.#ask!();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`its \`credentials\` function failed: ${why}`, { cause });
+    }
   }
 
   /** The headers stay the same object as long as they say the same. */

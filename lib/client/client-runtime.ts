@@ -7,6 +7,7 @@ import type { SharedEndpoints } from '../endpoint/shared-endpoints.js';
 import { optionDefaults } from '../options/defaults.js';
 import type { ResolvedClientOptions } from '../options/resolved-options.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
+import { backgroundClock } from '../resilience/background.js';
 import { DeadlineTimers } from '../resilience/deadline-timers.js';
 import { ClientLog } from '../telemetry/client-log.js';
 import { PoolEvents } from '../telemetry/pool-events.js';
@@ -63,7 +64,7 @@ export class ClientRuntime implements CallOwner {
     const { name } = options;
     this.options = options;
     this.limits = new CallLimits(options.timeouts);
-    this.timers = new DeadlineTimers(Object.values(options.timeouts));
+    this.timers = new DeadlineTimers(Object.values(options.timeouts), backgroundClock);
     this.log = new ClientLog(name, () => this.where);
     this.events = new PoolEvents(name, this.log, endpoints.events);
     this.leaks = new LeakDetector(name, options.leakDetection, this.events);

@@ -2,6 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { internals } from '../client/client-internals.js';
 import { PooledMilvusClient } from '../client/pooled-milvus-client.js';
+import {
+  MilvusDeadlineExceededError,
+  MilvusPoolExhaustedError,
+  MilvusUnavailableError,
+} from '../errors/connection-errors.js';
 import { DEFAULT_CLIENT } from '../module/milvus.decorators.js';
 import { MilvusRegistry } from '../module/milvus.registry.js';
 import type { PoolState } from '../telemetry/pool-telemetry.js';
@@ -38,6 +43,8 @@ interface Answer {
   reason?: string;
   /** In the name of which client. */
   askedBy?: string;
+  /** It says nothing of the server, and nothing to other clients of it. */
+  own?: boolean;
 }
 
 type NamedHealth = MilvusClientHealth & { name: string; status: 'up' | 'down' };
@@ -80,13 +87,18 @@ export class MilvusHealthIndicator {
     }
   }
 
-  /** Checks all clients of the application, each by its name; down when one of them is. */
+  /**
+   * Checks all clients of the application, each by its name; down when one of them is. Each server is asked once for all clients that
+   * share its endpoint; one that Milvus refused the last time it called is down until Milvus knows it again.
+   */
   async isHealthy<const Key extends string>(key: Key): Promise<HealthIndicatorResult<Key>> {
     const check = this.results.check(key);
     const endpoints = new Map<object, PooledMilvusClient[]>();
     for (const client of this.registry.clients.values()) {
       const { endpoint } = client[internals].runtime;
-      endpoints.set(endpoint, [...(endpoints.get(endpoint) ?? []), client]);
+      const clients = endpoints.get(endpoint);
+      if (clients) clients.push(client);
+      else endpoints.set(endpoint, [client]);
     }
     const reports = await Promise.all([...endpoints.values()].map(each => this.reportAll(each)));
     const clients = reports.flat();
@@ -108,19 +120,16 @@ export class MilvusHealthIndicator {
     );
     return Promise.all(
       clients.map(async client => {
-        const answer = asking.has(client) ? await this.ask(client) : await shared;
-        const refused = isRefused(client) && !asking.has(client);
-        const health = this.inspect(
-          client,
-          refused ? (own.get(client) ?? STILL_REFUSED) : answerFor(client, answer),
-        );
+        const answer = asking.has(client) ? await this.ask(client) : answerFor(client, await shared);
+        const refused = isRefused(client) && !asking.has(client) ? STILL_REFUSED : undefined;
+        const health = this.inspect(client, own.get(client) ?? refused ?? answer);
         return { name: client.name, status: health.reason === undefined ? 'up' : 'down', ...health };
       }),
     );
   }
 
   /**
-   * Whoever turns out not to be known to Milvus is the wrong one to ask for others.
+   * Whoever meets what is his own trouble, as with his credentials or privileges, is the wrong one to ask for others.
    *
    * @param own gets what such a one was told
    */
@@ -129,9 +138,9 @@ export class MilvusHealthIndicator {
     own: Map<PooledMilvusClient, Answer>,
   ): Promise<Answer> {
     const known = clients.filter(client => client[internals].runtime.credentials.known);
-    for (const client of [...known, ...clients].slice(0, MOST_SPOKESMEN)) {
+    for (const client of [...new Set([...known, ...clients])].slice(0, MOST_SPOKESMEN)) {
       const answer = await this.ask(client);
-      if (!isRefused(client)) return { ...answer, askedBy: client.name };
+      if (!answer.own) return { ...answer, askedBy: client.name };
       own.set(client, answer);
     }
     // Milvus answers, if only to refuse.
@@ -155,9 +164,16 @@ export class MilvusHealthIndicator {
     try {
       return await probe.health(timeoutMs ?? runtime.healthTimeoutMs);
     } catch (error) {
-      return { reason: (error as Error).message };
+      return { reason: (error as Error).message, own: !isOfEndpoint(error as Error, runtime) };
     }
   }
+}
+
+/** Whether all clients of the endpoint meet the same. */
+function isOfEndpoint(error: Error, { credentials }: { credentials: { known: boolean } }): boolean {
+  if (error instanceof MilvusUnavailableError || error instanceof MilvusPoolExhaustedError) return true;
+  // It may have waited for its credentials.
+  return error instanceof MilvusDeadlineExceededError && credentials.known;
 }
 
 function isRefused(client: PooledMilvusClient): boolean {
