@@ -25,6 +25,7 @@ export const SECRETS_OF_TESTS = [
   'open sesame',
   'a-fixed-token',
   'token-unknown',
+  'token-first',
   'token-of-new',
   'hush-hush',
   'hush-token',

@@ -53,6 +53,7 @@ describe('the ledger', () => {
     } finally {
       // It has no limit of its own.
       await Promise.race([plain?.closeConnection(), delay(2_000, undefined, { ref: false })]);
+      await closeClients();
       await server.stop();
     }
   });

@@ -6,12 +6,13 @@ import { ConfigModule } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { ConsistencyLevelEnum } from '@zilliz/milvus2-sdk-node';
-import { getMilvusToken, type PooledMilvusClient } from '../../../lib/index.js';
+import { getMilvusToken, HttpDrain, MilvusRegistry, type PooledMilvusClient } from '../../../lib/index.js';
 import { optionDefaults } from '../../../lib/options/defaults.js';
 import { MilvusLite } from '../../../lib/testing/index.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { closeClients, eventuallyResolves, pooledClient } from '../../support/pooled-client.js';
 import { codeBesideRegions, snippetsOf } from '../../support/snippets.js';
+import { StubServer } from '../../support/stub-server.js';
 
 const root = join(import.meta.dirname, '../../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -125,6 +126,89 @@ describe('its examples', () => {
         expect([path, answer.status]).toEqual([path, 200]);
       });
     }
+  });
+
+  it('HTTP drain', async () => {
+    const { main } = await import('./http-drain.js');
+    const app = await main();
+    apps.push(app);
+    const connection = async () => (await fetch(`${await app.getUrl()}/nowhere`)).headers.get('connection');
+    expect(await connection()).toBe('keep-alive');
+    app.get(HttpDrain).onModuleDestroy();
+    expect(await connection()).toBe('close');
+  });
+
+  it('tenants', async () => {
+    const { Tenants } = await import('./tenants.js');
+    const { MilvusModule } = await import('../../../lib/index.js');
+
+    @Module({
+      imports: [
+        ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
+        MilvusModule.forRoot({ address: process.env.MILVUS_ADDRESS! }),
+      ],
+      providers: [Tenants],
+    })
+    class AppModule {}
+
+    const app = await NestFactory.create(AppModule, { abortOnError: false });
+    apps.push(await app.init());
+    const tenants = app.get(Tenants);
+    await app.get<PooledMilvusClient>(getMilvusToken()).createDatabase({ db_name: 'acme' });
+    const collections = async (client: PooledMilvusClient) => (await client.showCollections()).data.length;
+    const named = await tenants.named('acme', 'hush-token-of-acme');
+    const noisy = await tenants.noisy('acme');
+    for (const client of [tenants.of('acme'), named, noisy]) expect(await collections(client)).toBe(0);
+    expect(await collections(tenants.of('default'))).toBe(1);
+    const { endpoints } = app.get(MilvusRegistry).stats();
+    expect(endpoints.map(({ clients }) => clients)).toEqual([['default', 'acme'], ['noisy-acme']]);
+
+    await tenants.forget('acme');
+    await expect(named.showCollections()).rejects.toMatchObject({ code: 'MILVUS_CLOSED' });
+    expect(await collections(tenants.of('acme'))).toBe(0);
+  });
+
+  it('credentials that change', async () => {
+    const { milvus: clients, onSecretChanged, Secrets } = await import('./credentials.js');
+
+    @Module({ imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), clients] })
+    class AppModule {}
+
+    const stub = await StubServer.start();
+    const address = process.env.MILVUS_ADDRESS;
+    process.env.MILVUS_ADDRESS = stub.address;
+    const app = await NestFactory.create(AppModule, { abortOnError: false });
+    await app.init();
+    process.env.MILVUS_ADDRESS = address;
+    app.get(Secrets, { strict: false }).password = 'hush-hush-second';
+    await onSecretChanged(app.get(MilvusRegistry));
+    await app.get<PooledMilvusClient>(getMilvusToken()).showCollections();
+    const sent = (rpc: string) => stub.calls(rpc).at(-1)?.metadata['authorization'];
+    expect(sent('Connect')).toBe(btoa('search:hush-hush-first'));
+    expect(sent('ShowCollections')).toBe(btoa('search:hush-hush-second'));
+    await app.close();
+    await stub.stop();
+  });
+
+  it('options from the environment', async () => {
+    const { fromEnvironment } = await import('./environment.js');
+
+    @Module({ imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), fromEnvironment] })
+    class AppModule {}
+
+    const settings = { MILVUS_MAX_CONNECTIONS: '7', MILVUS_STARTUP: 'lazy' };
+    Object.assign(process.env, settings);
+    const app = await NestFactory.create(AppModule, { abortOnError: false });
+    apps.push(await app.init());
+    for (const name of Object.keys(settings)) delete process.env[name];
+    const client = app.get<PooledMilvusClient>(getMilvusToken());
+    expect(client.pool.stats()).toMatchObject({ created: 0, connections: { max: 7 } });
+    expect(await client.isAvailable({ timeoutMs: 20_000 })).toBe(true);
+  });
+
+  it('a worker without HTTP', async () => {
+    const { main } = await import('./worker.js');
+    expect(await main()).toBe(1);
   });
 
   it('calls with limits of their own, and page by page', async () => {
