@@ -97,6 +97,11 @@ export class ClientCredentials {
     return this.#headers !== refused;
   }
 
+  /** Milvus knows those that a renewal brought: should it refuse them later, that is news. */
+  accepted(): void {
+    this.renewedAt = Number.NEGATIVE_INFINITY;
+  }
+
   private async askForOthers(refused: Headers): Promise<void> {
     this.renewedAt = this.clock.now();
     try {

@@ -176,7 +176,9 @@ export class ClientRuntime implements CallOwner {
       const others = await call.waitFor('`credentials`', credentials.renew(rpc.sentAs)).catch(asked);
       if (!others) throw error;
       rpc.before = error.delivered;
-      return endpoint.gateway.send(rpc, call);
+      const answer = await endpoint.gateway.send(rpc, call);
+      credentials.accepted();
+      return answer;
     }
   }
 
@@ -306,7 +308,14 @@ export class ClientRuntime implements CallOwner {
   }
 
   private get where(): { name: string; users: readonly string[] } {
-    return { name: this.endpoint.name, users: this.claim.users };
+    const { claim } = this;
+    // Looked up by those who name them: among thousands that takes a while.
+    return {
+      name: claim.endpoint.name,
+      get users() {
+        return claim.users;
+      },
+    };
   }
 }
 

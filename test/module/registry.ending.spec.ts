@@ -102,6 +102,14 @@ describe('use()', () => {
     expect([ran, ...left()]).toEqual([[], [], []]);
   });
 
+  it('says nothing of them in the log but at debug, unless something is wrong', async () => {
+    await registry.use(eager(), client => client.getVersion());
+    expect(log.lines.filter(line => !line.startsWith('debug '))).toEqual([]);
+    expect(log.of('use-1')).toContainEqual(expect.stringMatching(/^debug connected to/));
+    await failureOf(registry.use(dead, () => {}));
+    expect(log.of('use-2').filter(line => line.startsWith('warn '))).not.toEqual([]);
+  });
+
   it('names its clients apart', async () => {
     const names = await Promise.all(times(3, () => registry.use(lazy(), ({ name }) => name)));
     expect(new Set(names).size).toBe(3);
@@ -122,6 +130,8 @@ describe('close() meanwhile', () => {
       expect(isClosed(error)).toBe(true);
     }
     expect(left()).toEqual([[], []]);
+    // It waited for nothing but its own end.
+    expect(log.lines.filter(line => line.includes('not connected'))).toEqual([]);
     await stub.waitFor(s => s.connectionsOpen === 0);
   });
 

@@ -189,6 +189,28 @@ describe('remove()', () => {
   });
 });
 
+describe('a client that a module declares', () => {
+  it('stays when its holder ends it, closed as it is: it is injected all the same', async () => {
+    const { app } = await boot('read');
+    const registry = app.get(MilvusRegistry);
+    const client = registry.get('read');
+    await client.drain();
+    expect([registry.get('read') === client, registry.list()]).toEqual([true, ['read']]);
+    expect(registry.stats().clients).toEqual({ read: { state: 'closed', calls: 0 } });
+    await registry.remove('read');
+    expect((await registry.add('read', lazy())).pool.state).toBe('idle');
+  });
+
+  it('is not made a second time by the same module', () => {
+    const registry = new MilvusRegistry();
+    const module = Symbol('MilvusModule.forRoot (read)');
+    registry.register('read', lazy(), module);
+    expect(() => registry.register('read', lazy(), module)).toThrow(/request/);
+    expect(() => registry.register('read', lazy(), Symbol('another'))).toThrow(MilvusClientExistsError);
+    expect(registry.list()).toEqual(['read']);
+  });
+});
+
 describe('close()', () => {
   it('ends every client in one report, the same for whoever asks', async () => {
     const registry = await registryOf('read', 'write');
@@ -208,6 +230,7 @@ describe('close()', () => {
     ['add("new")', (registry: MilvusRegistry) => registry.add('new', lazy())],
     ['getOrCreate("read")', (registry: MilvusRegistry) => registry.getOrCreate('read')],
     ['getOrCreate("new")', (registry: MilvusRegistry) => registry.getOrCreate('new', lazy())],
+    ['register("new")', (registry: MilvusRegistry) => registry.register('new', lazy(), Symbol('a module'))],
     ['remove("read")', (registry: MilvusRegistry) => registry.remove('read')],
     ['use("use-1")', (registry: MilvusRegistry) => registry.use(lazy(), () => 'done')],
     ['refreshCredentials()', (registry: MilvusRegistry) => registry.refreshCredentials()],

@@ -5,7 +5,8 @@ import {
   MilvusInitializationError,
 } from '../../../lib/index.js';
 import { eventually, failureOf, times } from '../../support/pooled-client.js';
-import { add, beginRun, endRun, lazy, run } from './vault.js';
+import { status } from '../../support/stub-server.js';
+import { add, beginRun, endRun, headerOf, lazy, run } from './vault.js';
 
 beforeEach(beginRun);
 afterEach(endRun);
@@ -103,5 +104,33 @@ describe('a background client', () => {
     vault.instead = undefined;
     await eventually(() => log.of('search').some(line => line.startsWith('log connected to')));
     expect(await client.getVersion()).toMatchObject({ version: 'v2.6.0-stub' });
+  });
+
+  it.each([
+    ['hangs', never],
+    ['throws', () => Promise.reject(new Error('the vault is sealed'))],
+    [
+      'throws when what it gave is refused',
+      async () => {
+        if (run.vault.asked > 1) throw new Error('the vault is sealed');
+        return { token: 'token-old' };
+      },
+    ],
+  ])('says so when its function %s, though others wait for the server', async (_how, instead) => {
+    const { stub, vault, log } = run;
+    const known = headerOf('token-first');
+    stub.always('Connect', call => {
+      if (call.metadata['authorization'] !== known) status(16, 'auth check failure')(call);
+    });
+    vault.instead = instead;
+    const startup = { mode: 'background' as const, timeoutMs: 100 };
+    for (const name of ['one', 'two'])
+      await add(name, { startup, credentials: undefined, token: 'token-first' });
+    const waits = (name: string) => log.of(name).filter(line => line.includes('not connected yet'));
+    await eventually(() => waits('one').length + waits('two').length > 0);
+    await add('asking', { startup });
+    await eventually(() => waits('asking').length > 0);
+    expect(waits('asking')[0]).toContain('`credentials`');
+    expect([...waits('one'), ...waits('two')]).toHaveLength(1);
   });
 });

@@ -11,7 +11,7 @@ export class Vault {
   /** How often the function was asked. */
   asked = 0;
   /** What it does instead of giving the token. */
-  instead?: () => Promise<never>;
+  instead?: () => Promise<{ token: string }>;
   /** The only one that Milvus takes. */
   valid = 'token-first';
   /** What the function gives, if not that. */

@@ -152,8 +152,10 @@ describe('the events of the registry', () => {
     stub.next('DescribeCollection', until(opened));
     const call = describeOwn(first!);
     await stub.waitFor(s => s.count('DescribeCollection') === 1);
+    const own: string[] = [];
+    first!.pool.events$.subscribe(event => own.push('to' in event ? event.to : event.type));
     const removed = registry.remove('tenant-0');
-    return { open, ended: Promise.all([call, removed]) };
+    return { open, own, ended: Promise.all([call, removed]) };
   }
 
   it('tell once of a connection while a client drains whose name has a new one', async () => {
@@ -173,13 +175,16 @@ describe('the events of the registry', () => {
     registry.events$.subscribe(event => {
       if (event.type === 'state-changed') seen.push(event.to);
     });
-    const { open, ended } = await drainingFirst({ circuitBreaker: { failureThreshold: 1 } });
+    const { open, own, ended } = await drainingFirst({ circuitBreaker: { failureThreshold: 1 } });
     stub.next('GetVersion', status(14, 'shutting down'));
     await failureOf(registry.get('tenant-1').with({ retry: false }).getVersion());
     open();
     await ended;
     const told = seen.filter(state => ['draining', 'unavailable', 'closed'].includes(state));
     expect(told).toEqual(['draining', 'unavailable', 'closed']);
+    // It has a state of its own by then.
+    expect(own.filter(what => what === 'unavailable' || what === 'degraded')).toEqual([]);
+    expect([own[0], own.at(-1)]).toEqual(['draining', 'closed']);
   });
 });
 
