@@ -304,7 +304,9 @@ export class ClientRuntime implements CallOwner {
     const { request, executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor } = call;
     const { method, limit } = request;
     const client = this.options.name;
-    return { client, method, limit, executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor };
+    const asksCredentials = !this.credentials.fixed;
+    const state = { executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor };
+    return { client, method, limit, asksCredentials, ...state };
   }
 
   private get where(): { name: string; users: readonly string[] } {

@@ -34,6 +34,8 @@ export interface FailedCall {
   repeatable?: boolean;
   /** Whether what its last attempt met may pass. */
   hope?: Setback['hope'];
+  /** A function gives its credentials. */
+  asksCredentials?: boolean;
   /** What it waited for besides Milvus. */
   waitsFor?: string;
   /** It could not be sent once more, for want of a connection. */

@@ -25,7 +25,10 @@ export function fromAttempt(
   const where = `${about(call)}: ${error.rpc} to ${authority}`;
   const { code, origin, notGrpc } = attempt;
   if (code === GrpcCode.UNAUTHENTICATED) {
-    const message = `${where}: Milvus refused the credentials (${attempt.message}). Check \`username\` and \`password\`, or \`token\``;
+    const remedy = call.asksCredentials
+      ? 'Check what its `credentials` function gives'
+      : 'Check `username` and `password`, or `token`';
+    const message = `${where}: Milvus refused the credentials (${attempt.message}). ${remedy}`;
     return new MilvusAuthenticationError(message, context);
   }
   const doubtful = call.mayRun && call.outcomeUnknown && !call.repeatable;

@@ -11,6 +11,7 @@ export function fingerprint(value: unknown): string {
 function stable(value: unknown): string {
   if (Buffer.isBuffer(value)) return JSON.stringify(value.toString());
   if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? typeof value;
   const entries = Object.entries(value).filter(([, each]) => each !== undefined);
   const pairs = entries.map(([key, each]) => `${JSON.stringify(key)}:${stable(each)}`);

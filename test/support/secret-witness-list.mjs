@@ -26,6 +26,8 @@ export const SECRETS_OF_TESTS = [
   'a-fixed-token',
   'token-unknown',
   'token-first',
+  'token-old',
+  'good-token',
   'token-of-new',
   'hush-hush',
   'hush-token',
