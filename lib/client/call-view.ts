@@ -101,13 +101,13 @@ export function createSoloChannel(caller: Caller): RpcChannel {
 function sendFor(call: Call, { runtime, scope }: Caller, rpc: Rpc, done: RpcCallback): void {
   runtime.send(rpc, call).then(
     answer => {
-      if (runtime.refused) runtime.identified(true);
+      runtime.identity.heard();
       call.answered(rpc.method, answer, rpc.delivered);
       done(null, answer);
     },
     (error: RpcError) => {
       if (scope.errors === 'status' && isUnknownToServer(error)) return done(null, {});
-      if (error.code === GrpcCode.UNAUTHENTICATED) runtime.identified(false);
+      runtime.identity.heard(error);
       call.failed(rpc.method, error);
       done(error);
     },

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type Rpc, RpcError } from '../endpoint/rpc.js';
-import { noCredentials, poolError } from '../endpoint/rpc-errors.js';
+import { poolError } from '../endpoint/rpc-errors.js';
 import type { ServerQuestions } from '../endpoint/server-question.js';
 import type { EndpointClaim } from '../endpoint/shared-endpoint.js';
 import type { SharedEndpoints } from '../endpoint/shared-endpoints.js';
@@ -13,7 +13,6 @@ import { ClientLog } from '../telemetry/client-log.js';
 import { PoolEvents } from '../telemetry/pool-events.js';
 import type { PoolState, PoolStats } from '../telemetry/pool-telemetry.js';
 import type { WaitingLog } from '../telemetry/waiting-log.js';
-import { GrpcCode } from '../transport/grpc-status.js';
 import { Call, type CallOwner, type CallRequest } from './call.js';
 import { fromCallFailure, toMilvusError, toPlainError } from './call-errors.js';
 import { unhandledFailure } from './call-failure.js';
@@ -21,14 +20,14 @@ import { type CallLimit, CallLimits, limitOf } from './call-limits.js';
 import { CallsInFlight } from './calls-in-flight.js';
 import { ClientCredentials } from './client-credentials.js';
 import { ClientDrain } from './client-drain.js';
+import { ClientIdentity } from './client-identity.js';
 import { ClientLeases } from './client-leases.js';
 import type { ClientDrainReport } from './drain-report.js';
 import { abortedError, cancelledError, plainTimeoutError, timeoutError } from './end-errors.js';
-import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT, REFRESH } from './failed-call.js';
+import { ACQUIRE, EXECUTE, type FailedCall, RECONNECT } from './failed-call.js';
 import { LeakDetector } from './leak-detector.js';
 import type { HeldConnection } from './milvus-lease.js';
 import { circuitOpenError, overError, refusedError, releasedError } from './pool-errors.js';
-import { notRefreshedError } from './wire-errors.js';
 
 /** What one client is while the application runs: its calls in flight, its share of an endpoint, and the way it ends. */
 export class ClientRuntime implements CallOwner {
@@ -38,13 +37,11 @@ export class ClientRuntime implements CallOwner {
   readonly log: ClientLog;
   readonly events: PoolEvents;
   readonly leaks: LeakDetector;
-  readonly credentials: ClientCredentials;
+  readonly identity: ClientIdentity;
   /** Is called when it begins to drain. */
   onEnding = () => {};
   /** Whether the application has initialised, so that many callers share the client. */
   serving = false;
-  /** Milvus knows nobody by the credentials it sent last. */
-  refused = false;
   private readonly claim: EndpointClaim;
   private readonly calls = new CallsInFlight();
   private readonly leases: ClientLeases;
@@ -68,9 +65,10 @@ export class ClientRuntime implements CallOwner {
     this.log = new ClientLog(name, () => this.where);
     this.events = new PoolEvents(name, this.log, endpoints.events);
     this.leaks = new LeakDetector(name, options.leakDetection, this.events);
-    this.credentials = new ClientCredentials(credentials, this.log);
     const { log, events, leaks } = this;
     this.claim = endpoints.claim(options.endpoint, { name, questions, log, events });
+    const asked = new ClientCredentials(credentials, log);
+    this.identity = new ClientIdentity(name, asked, this.endpoint.gateway);
     this.leases = new ClientLeases(this.endpoint.pool, leaks, () => this.ends?.ended());
   }
 
@@ -128,58 +126,14 @@ export class ClientRuntime implements CallOwner {
 
   /** Of each request, as it is now. */
   get authorization(): Readonly<Record<string, string>> {
-    return this.credentials.headers;
+    return this.identity.credentials.headers;
   }
 
   /** Sends one RPC of a call; where that polls, within the limit of the RPC's own class. */
   send(rpc: Rpc, call: Call): Promise<object> {
     const limit = this.limits.ofRpc(rpc.method.name, call.method);
     rpc.timeoutMs = Math.min(rpc.timeoutMs, limit.timeoutMs);
-    return this.transmit(rpc, call);
-  }
-
-  /** Sends one RPC of a call within the RPC's own limit, in the client's name. */
-  transmit(rpc: Rpc, call: Call): Promise<object> {
-    return this.credentials.fixed ? this.endpoint.gateway.send(rpc, call) : this.transmitAsAsked(rpc, call);
-  }
-
-  /**
-   * Has the `credentials` function asked, if there is one.
-   *
-   * @throws MilvusAuthenticationError when it gives none; those there were stay
-   */
-  async refreshCredentials(): Promise<void> {
-    if (this.credentials.fixed) return;
-    const described = { client: this.options.name, method: REFRESH };
-    const fail = (error: Error) => {
-      throw notRefreshedError(error, described);
-    };
-    await this.credentials.refresh().catch(fail);
-  }
-
-  /** What the server says to its credentials, for health checks. */
-  identified(yes: boolean): void {
-    this.refused = !yes;
-  }
-
-  /** Once more, if Milvus refuses the credentials and there are others by then: it executed nothing. */
-  private async transmitAsAsked(rpc: Rpc, call: Call): Promise<object> {
-    const { credentials, endpoint } = this;
-    const asked = (error: Error) => {
-      throw noCredentials(rpc, error);
-    };
-    if (!credentials.known) await call.waitFor('`credentials`', credentials.first()).catch(asked);
-    try {
-      return await endpoint.gateway.send(rpc, call);
-    } catch (error) {
-      if (!isRefusedIdentity(error)) throw error;
-      const others = await call.waitFor('`credentials`', credentials.renew(rpc.sentAs)).catch(asked);
-      if (!others) throw error;
-      rpc.before = error.delivered;
-      const answer = await endpoint.gateway.send(rpc, call);
-      credentials.accepted();
-      return answer;
-    }
+    return this.identity.send(rpc, call);
   }
 
   /**
@@ -259,7 +213,7 @@ export class ClientRuntime implements CallOwner {
 
   private async runDrain(timeoutMs: number): Promise<ClientDrainReport> {
     const { state } = this.endpoint;
-    const { calls, leases, leaks, claim, log, timers, events, credentials } = this;
+    const { calls, leases, leaks, claim, log, timers, events, identity } = this;
     this.ending?.abort();
     this.onEnding();
     this.ends = new ClientDrain({
@@ -268,7 +222,7 @@ export class ClientRuntime implements CallOwner {
       refusedError: call => refusedError(this.describe(call)),
       closeTimers: () => {
         timers.close();
-        credentials.close();
+        identity.credentials.close();
       },
       stateChanged: (from, to) => {
         this.closed = to === 'closed';
@@ -304,7 +258,7 @@ export class ClientRuntime implements CallOwner {
     const { request, executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor } = call;
     const { method, limit } = request;
     const client = this.options.name;
-    const asksCredentials = !this.credentials.fixed;
+    const asksCredentials = !this.identity.credentials.fixed;
     const state = { executedInPart, wrote, attempts, mayRun, outcomeUnknown, waitsFor };
     return { client, method, limit, asksCredentials, ...state };
   }
@@ -319,13 +273,6 @@ export class ClientRuntime implements CallOwner {
       },
     };
   }
-}
-
-/** Milvus knows nobody by these credentials. */
-export function isRefusedIdentity(error: unknown): error is RpcError {
-  if (!(error instanceof RpcError) || error.failure.at !== 'wire') return false;
-  const { code, origin } = error.failure.attempt;
-  return code === GrpcCode.UNAUTHENTICATED && origin === 'server';
 }
 
 /** What is a frame for calls of its own does not. */

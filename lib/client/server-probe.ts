@@ -1,6 +1,5 @@
 import type { Rpc, RpcError, RpcMethod } from '../endpoint/rpc.js';
 import { systemClock } from '../resilience/clock.js';
-import { GrpcCode } from '../transport/grpc-status.js';
 import { limitOf } from './call-limits.js';
 import type { ClientRuntime } from './client-runtime.js';
 import type { HeldConnection } from './milvus-lease.js';
@@ -37,7 +36,7 @@ export class ServerProbe {
 
   /** Introduces the client: Milvus checks credentials and database, and answers with an identifier. */
   async connect(sdkVersion: string, timeoutMs: number): Promise<ServerGreeting> {
-    const { credentials } = this.runtime;
+    const { credentials } = this.runtime.identity;
     const client_info = {
       sdk_type: 'nodejs',
       sdk_version: sdkVersion,
@@ -102,11 +101,12 @@ export class ServerProbe {
     const answer = await this.runtime.call(probe, async call => {
       // Past the runtime, which would bound it by its class: the limit that was asked for is the only one.
       const rpc: Rpc = { method, request, timeoutMs };
-      const answered = await this.runtime.transmit(rpc, call).catch((error: RpcError) => {
-        if (error.code === GrpcCode.UNAUTHENTICATED) this.runtime.identified(false);
+      const { identity } = this.runtime;
+      const answered = await identity.send(rpc, call).catch((error: RpcError) => {
+        identity.heard(error);
         throw error;
       });
-      this.runtime.identified(true);
+      identity.heard();
       call.answered(method, answered, rpc.delivered);
       return answered;
     });

@@ -94,7 +94,7 @@ export class Startup {
   /** Whether all clients of the endpoint are about to meet the same. */
   private isOfEndpoint(error: Error): boolean {
     const mayPass = isTransient(error) && !(error instanceof MilvusAuthenticationError);
-    return mayPass && this.runtime.credentials.known;
+    return mayPass && this.runtime.identity.credentials.known;
   }
 
   /** Introduces the client to Milvus, and keeps what Milvus answers. */

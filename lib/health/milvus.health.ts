@@ -137,7 +137,7 @@ export class MilvusHealthIndicator {
     clients: readonly PooledMilvusClient[],
     own: Map<PooledMilvusClient, Answer>,
   ): Promise<Answer> {
-    const known = clients.filter(client => client[internals].runtime.credentials.known);
+    const known = clients.filter(client => client[internals].runtime.identity.credentials.known);
     for (const client of [...new Set([...known, ...clients])].slice(0, MOST_SPOKESMEN)) {
       const answer = await this.ask(client);
       if (!answer.own) return { ...answer, askedBy: client.name };
@@ -164,7 +164,7 @@ export class MilvusHealthIndicator {
     try {
       return await probe.health(timeoutMs ?? runtime.healthTimeoutMs);
     } catch (error) {
-      return { reason: (error as Error).message, own: !isOfEndpoint(error as Error, runtime) };
+      return { reason: (error as Error).message, own: !isOfEndpoint(error as Error, runtime.identity) };
     }
   }
 }
@@ -177,8 +177,8 @@ function isOfEndpoint(error: Error, { credentials }: { credentials: { known: boo
 }
 
 function isRefused(client: PooledMilvusClient): boolean {
-  const { refused, ended } = client[internals].runtime;
-  return refused || ended;
+  const { identity, ended } = client[internals].runtime;
+  return identity.refused || ended;
 }
 
 /** What another one was told, in this one's name. */

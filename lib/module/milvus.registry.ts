@@ -140,13 +140,13 @@ export class MilvusRegistry {
   async refreshCredentials(name?: string): Promise<void> {
     this.directory.refuseIfClosed('refreshCredentials', name);
     const clients = name === undefined ? [...this.clients.values()] : [this.get(name)];
-    if (name !== undefined && clients[0]![internals].runtime.credentials.fixed) {
+    if (name !== undefined && clients[0]![internals].runtime.identity.credentials.fixed) {
       throw new MilvusConfigurationError(
         `Milvus client "${name}": refreshCredentials() has nobody to ask: its credentials are given by value. Give \`credentials\`, a function`,
         { client: name },
       );
     }
-    const asked = await Promise.allSettled(clients.map(each => each[internals].runtime.refreshCredentials()));
+    const asked = await Promise.allSettled(clients.map(each => each[internals].runtime.identity.refresh()));
     const failures = reasonsOf<MilvusAuthenticationError>(asked);
     if (failures.length > 0) {
       throw combined(failures, 'Milvus clients got no credentials', MilvusAuthenticationError);
