@@ -49,6 +49,7 @@ const serverProject = (displayName, files) => ({
 const soaks = [
   '<rootDir>/test/integration/ledger/',
   '<rootDir>/test/integration/outage/',
+  '<rootDir>/test/integration/retry/rate-limit.spec.ts',
   '<rootDir>/test/fault/outage/away.spec.ts',
   '<rootDir>/test/fault/outage/flapping.spec.ts',
 ];
