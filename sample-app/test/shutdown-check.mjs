@@ -54,6 +54,9 @@ export async function checkShutdown(options) {
     const inFlightAtSignal = load.inFlight;
     const signalAt = performance.now();
     child.kill('SIGTERM');
+    // Somebody is impatient: a second one must change nothing.
+    await Promise.race([sleep(300), ended]);
+    child.kill('SIGTERM');
     const end = await within(END_MS, 'the application to end after SIGTERM', ended);
     const shutdownMs = performance.now() - signalAt;
     await Promise.all([load.done, probe.done]);

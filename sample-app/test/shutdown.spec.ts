@@ -21,7 +21,7 @@ describe('the sample app as a process', () => {
     await sample?.remove();
   });
 
-  it('answers every request it accepted when SIGTERM comes under load, turns readiness down first and exits with 0', async () => {
+  it('answers every request it accepted when SIGTERM comes under load, twice, turns readiness down first and exits with 0', async () => {
     const port = await freePort();
 
     const report = await checkShutdown({
