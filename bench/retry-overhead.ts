@@ -1,7 +1,8 @@
 // What being able to send again costs a call that needs no second attempt: the whole way of an RPC on a connection that answers at
 // once from memory, beside the same without it, and beside awaiting nothing. Usage: npm run bench:retry-overhead -- [rounds]
 
-import { Delivery, type DeliveryRoute } from '../lib/endpoint/delivery.js';
+import { Delivery } from '../lib/endpoint/delivery.js';
+import type { DeliveryRoute } from '../lib/endpoint/delivery-route.js';
 import { refusalIn } from '../lib/endpoint/response-status.js';
 import type { Rpc, RpcCall } from '../lib/endpoint/rpc.js';
 import { SendFigures } from '../lib/endpoint/send-figures.js';

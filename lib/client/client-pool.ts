@@ -1,5 +1,5 @@
-import type { CallRequest } from './call.js';
 import { limitOf, narrowed } from './call-limits.js';
+import type { CallRequest } from './call-request.js';
 import { checkAcquireOptions } from './call-scope.js';
 import type { ClientInternals } from './client-internals.js';
 import { ACQUIRE } from './failed-call.js';

@@ -1,6 +1,6 @@
 import { systemClock } from '../resilience/clock.js';
-import type { CallRequest } from './call.js';
 import { isSchemaMismatch, mayBeForTheSchema } from './call-failure.js';
+import type { CallRequest } from './call-request.js';
 import { type Caller, type CallView, callerOf, callOf, databaseOf } from './call-view.js';
 import { isPromiseLike } from './client-runtime.js';
 import { methodClass } from './method-class.js';

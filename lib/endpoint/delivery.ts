@@ -1,28 +1,20 @@
 import { type ConnectionSource, nothingToLeave, type PoolUser } from '../pool/connection-source.js';
 import type { Member } from '../pool/member.js';
 import type { PoolFailure } from '../pool/pool-failure.js';
-import type { CircuitBreaker, CircuitPass, CircuitVerdict } from '../resilience/circuit-breaker.js';
-import type { Clock, Scheduled } from '../resilience/clock.js';
+import type { CircuitPass, CircuitVerdict } from '../resilience/circuit-breaker.js';
+import type { Scheduled } from '../resilience/clock.js';
 import { type NoRetry, SHORTEST_ATTEMPT_MS } from '../resilience/retry-schedule.js';
 import type { Repeatability, Setback } from '../resilience/setback.js';
 import type { Attempt, AttemptOutcome } from '../transport/attempt.js';
 import type { Http2Connection } from '../transport/http2-connection.js';
+import type { DeliveryRoute } from './delivery-route.js';
 import { asSuccess, refusalIn } from './response-status.js';
 import { type Delivered, type Rpc, type RpcCall, RpcError, type RpcUnderWay } from './rpc.js';
 import { answersExists, repeatabilityOfRequest } from './rpc-catalogue.js';
 import { callEnded, circuitOpen, poolError, tooLate, unreadable, wireError } from './rpc-errors.js';
-import { Sequel, type SequelRules } from './sequel.js';
+import { Sequel } from './sequel.js';
 import { saysExists, saysUnavailable, setbackOfFailure, setbackOfStatus } from './setback.js';
 import { circuitVerdictOf, verdictOf } from './verdict.js';
-
-/** What every delivery of an endpoint needs. */
-export interface DeliveryRoute extends SequelRules {
-  readonly circuit: CircuitBreaker;
-  readonly pool: ConnectionSource<Http2Connection>;
-  readonly clock: Clock;
-  /** Asked when calls get no answer on a connection that lives: whether the server does not even say how it is. */
-  readonly hangs: () => boolean;
-}
 
 /** At its deadline the call itself ends what is under way, and says why; timers are late by less than this, in ms. */
 const CALL_ENDS_IT_MS = 50;

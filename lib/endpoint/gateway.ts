@@ -1,4 +1,5 @@
-import { Delivery, type DeliveryRoute } from './delivery.js';
+import { Delivery } from './delivery.js';
+import type { DeliveryRoute } from './delivery-route.js';
 import type { Rpc, RpcCall } from './rpc.js';
 import { unserializable } from './rpc-errors.js';
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Call, type CallOwner, type CallRequest } from '../../lib/client/call.js';
+import { Call } from '../../lib/client/call.js';
+import type { CallOwner, CallRequest } from '../../lib/client/call-request.js';
 import type { RpcUnderWay } from '../../lib/endpoint/rpc.js';
 import { MilvusAbortedError, MilvusClosedError, MilvusDeadlineExceededError } from '../../lib/index.js';
 import { DeadlineTimers } from '../../lib/resilience/deadline-timers.js';

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Call, type CallOwner } from '../../lib/client/call.js';
+import { Call } from '../../lib/client/call.js';
+import type { CallOwner } from '../../lib/client/call-request.js';
 import { RpcError, type RpcUnderWay } from '../../lib/endpoint/rpc.js';
 import { MilvusAbortedError, MilvusClosedError, MilvusDeadlineExceededError } from '../../lib/index.js';
 import { PoolFailure } from '../../lib/pool/pool-failure.js';

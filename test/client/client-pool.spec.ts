@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { CallRequest } from '../../lib/client/call.js';
+import type { CallRequest } from '../../lib/client/call-request.js';
 import type { ClientInternals } from '../../lib/client/client-internals.js';
 import { ClientPool } from '../../lib/client/client-pool.js';
 import type { HeldConnection } from '../../lib/client/milvus-lease.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { CallRequest } from '../../lib/client/call.js';
+import type { CallRequest } from '../../lib/client/call-request.js';
 import { ClientRuntime } from '../../lib/client/client-runtime.js';
 import { ACQUIRE, EXECUTE } from '../../lib/client/failed-call.js';
 import type { RpcMethod } from '../../lib/endpoint/rpc.js';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Call, type CallOwner } from '../../lib/client/call.js';
+import { Call } from '../../lib/client/call.js';
+import type { CallOwner } from '../../lib/client/call-request.js';
 import { type CollectionDescription, SchemaCache, schemaKey } from '../../lib/client/schema-cache.js';
 import { DeadlineTimers } from '../../lib/resilience/deadline-timers.js';
 import { FakeClock } from '../support/fake-clock.js';

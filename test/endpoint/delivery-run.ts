@@ -1,4 +1,5 @@
-import { Delivery, type DeliveryRoute } from '../../lib/endpoint/delivery.js';
+import { Delivery } from '../../lib/endpoint/delivery.js';
+import type { DeliveryRoute } from '../../lib/endpoint/delivery-route.js';
 import type { Rpc, RpcCall, RpcError, RpcUnderWay } from '../../lib/endpoint/rpc.js';
 import { repeatabilityOf } from '../../lib/endpoint/rpc-catalogue.js';
 import { SendFigures } from '../../lib/endpoint/send-figures.js';

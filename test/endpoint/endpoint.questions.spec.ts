@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { DeliveryRoute } from '../../lib/endpoint/delivery.js';
+import type { DeliveryRoute } from '../../lib/endpoint/delivery-route.js';
 import {
   beginWatching,
   connected,

@@ -1,38 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
 import {
   type MilvusClientOptions,
   MilvusClosedError,
   MilvusConfigurationError,
   MilvusInitializationError,
-  MilvusRegistry,
   type MilvusRegistryEvent,
   PooledMilvusClient,
 } from '../../lib/index.js';
-import { RecordedLog } from '../support/nest-app.js';
 import { durationOf, eventually, failureOf, gate, SOON_MS, times } from '../support/pooled-client.js';
-import { hang, StubServer, until } from '../support/stub-server.js';
+import { log, registry, stub, useRegistry } from '../support/registry-run.js';
+import { hang, until } from '../support/stub-server.js';
 import { lazy } from './feature.js';
 
 /** Nothing listens there. */
 const dead: MilvusClientOptions = { address: '127.0.0.1:2', startup: { mode: 'eager', timeoutMs: 150 } };
 
-let registry: MilvusRegistry;
-let log: RecordedLog;
-let stub: StubServer;
-
-beforeEach(async () => {
-  log = new RecordedLog();
-  Logger.overrideLogger(log);
-  registry = new MilvusRegistry();
-  stub = await StubServer.start();
-});
-
-afterEach(async () => {
-  await registry.close({ drainTimeoutMs: 0 });
-  await stub.stop();
-  Logger.overrideLogger(['fatal']);
-});
+useRegistry();
 
 const eager = () => ({ address: stub.address });
 const left = () => [registry.list(), registry.stats().endpoints];

@@ -1,13 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
 import {
   type MilvusClientOptions,
   MilvusClosedError,
   type MilvusPoolEvent,
-  MilvusRegistry,
   type PooledMilvusClient,
 } from '../../../lib/index.js';
-import { RecordedLog } from '../../support/nest-app.js';
 import {
   durationOf,
   eventually,
@@ -17,24 +14,10 @@ import {
   SOON_MS,
   times,
 } from '../../support/pooled-client.js';
-import { hang, StubServer, until } from '../../support/stub-server.js';
+import { log, registry, stub, useRegistry } from '../../support/registry-run.js';
+import { hang, until } from '../../support/stub-server.js';
 
-let stub: StubServer;
-let registry: MilvusRegistry;
-let log: RecordedLog;
-
-beforeEach(async () => {
-  log = new RecordedLog();
-  Logger.overrideLogger(log);
-  stub = await StubServer.start();
-  registry = new MilvusRegistry();
-});
-
-afterEach(async () => {
-  await registry.close({ drainTimeoutMs: 0 });
-  await stub.stop();
-  Logger.overrideLogger(['fatal']);
-});
+useRegistry();
 
 const add = (name: string, options: Partial<MilvusClientOptions> = {}) =>
   registry.add(name, { address: stub.address, ...options });

@@ -1,35 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type MilvusClientOptions,
   MilvusClosedError,
   MilvusModule,
-  MilvusRegistry,
   type PooledMilvusClient,
 } from '../../../lib/index.js';
 import { WaitingLog } from '../../../lib/telemetry/waiting-log.js';
-import { bootApp, closeApps, RecordedLog } from '../../support/nest-app.js';
+import { bootApp, closeApps } from '../../support/nest-app.js';
 import { eventually, failureOf, gate, times } from '../../support/pooled-client.js';
-import { delay, hang, StubServer, status, until } from '../../support/stub-server.js';
-
-let stub: StubServer;
-let registry: MilvusRegistry;
-let log: RecordedLog;
-
-beforeEach(async () => {
-  log = new RecordedLog();
-  Logger.overrideLogger(log);
-  stub = await StubServer.start();
-  registry = new MilvusRegistry();
-});
+import { log, registry, stub, useRegistry } from '../../support/registry-run.js';
+import { delay, hang, status, until } from '../../support/stub-server.js';
 
 afterEach(async () => {
   jest.restoreAllMocks();
   await closeApps();
-  await registry.close({ drainTimeoutMs: 0 });
-  await stub.stop();
-  Logger.overrideLogger(['fatal']);
 });
+
+useRegistry();
 
 const header = (token: string) => Buffer.from(token, 'utf8').toString('base64');
 const add = (name: string, options: Partial<MilvusClientOptions> = {}) =>
